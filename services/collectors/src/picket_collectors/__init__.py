@@ -1,0 +1,1 @@
+"""Every other sensor: one file a source (in `sources/`), one process each."""

@@ -1,0 +1,135 @@
+"""The hub as a process, through the library's clients."""
+
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+import zmq
+from tests.servers.release import Release, wait_for
+
+from picket.bus.journal import Batch, JournalReader, Query
+from picket.bus.requests import Requester, Responder
+from picket.messages import Reading
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Iterator[Release]:
+    release = Release(tmp_path)
+    release.start_hub()
+    yield release
+    release.close()
+
+
+def reading(value: float) -> Reading:
+    return Reading(time_ns=time.time_ns(), source="air", kind="air", values={"pm": value})
+
+
+def values(bodies: list[bytes]) -> list[float | None]:
+    return [msgspec.json.decode(body, type=Reading).values["pm"] for body in bodies]
+
+
+def settled(producer: object) -> bool:
+    producer.tick()  # type: ignore[attr-defined]
+    return producer.pending == 0  # type: ignore[attr-defined]
+
+
+def test_a_message_is_heard_live_and_stands_in_the_journal(release: Release) -> None:
+    producer = release.producer("p")
+    with release.hearing("reading.") as heard:
+        wait_for("a live message", lambda: producer.publish("reading.air", reading(1)) or heard())
+        wait_for("the commit", lambda: settled(producer))
+
+    assert values([entry.body for entry in release.journal("reading.")])[0] == 1
+
+
+def test_nothing_is_lost_or_doubled_when_the_hub_is_killed_under_load(release: Release) -> None:
+    producer = release.producer("p")
+    for round_number in range(4):
+        for n in range(200):
+            producer.publish("reading.air", reading(round_number * 200 + n))
+        release.kill("picket_hub", signal.SIGKILL)
+        release.start_hub()
+        wait_for("the commits", lambda: settled(producer))
+
+    assert values([entry.body for entry in release.journal("reading.")]) == list(range(800))
+
+
+def test_a_newcomer_hears_the_last_state(release: Release) -> None:
+    producer = release.producer("p")
+    with release.hearing("health.hub") as heard:
+        assert wait_for("the hub's own health", heard)
+    producer.close()
+
+
+def test_a_durable_reader_gets_the_same_batch_until_it_commits(release: Release) -> None:
+    producer = release.producer("p")
+    producer.publish("reading.air", reading(5))
+    wait_for("the commit", lambda: settled(producer))
+    batches: list[Batch] = []
+    query = Query(topics=("reading.",), consumer="c", wait_seconds=1)
+    reader = JournalReader(release.context, release.endpoints, query, batches.append)
+
+    def next_batch() -> Batch | None:
+        reader.tick()
+        reader.receive()
+        return batches.pop(0) if batches else None
+
+    first = wait_for("a batch", next_batch)
+    reader.retry()
+    again = wait_for("the batch again", next_batch)
+    reader.commit(again.cursor)
+    producer.publish("reading.air", reading(6))
+    after = wait_for("the next batch", next_batch)
+
+    assert [values([e.body for e in b.entries]) for b in (first, again, after)] == [[5], [5], [6]]
+
+
+def test_a_request_is_answered_by_who_serves_it_and_refused_when_nobody_does(release: Release) -> None:
+    answers: list[tuple[bytes | None, str]] = []
+    requester = Requester(release.context, release.endpoints)
+
+    def ask() -> bool:
+        requester.request("output.command.siren", b"on", 2, lambda body, why: answers.append((body, why)))
+        return bool(wait_for("an answer", lambda: requester.receive() or requester.tick() or answers))
+
+    wait_for("a way to the hub", lambda: requester.socket.poll(100, zmq.POLLOUT))
+    ask()
+    nobody = answers.pop()
+    server = Responder(release.context, release.endpoints, "output.command.", lambda _topic, body, _now: body + b"!")
+
+    def served() -> bool:
+        requester.request("output.command.siren", b"on", 2, lambda body, why: answers.append((body, why)))
+        wait_for("an answer", lambda: server.tick() or server.receive() or requester.receive() or answers)
+        return answers.pop()[0] == b"on!"
+
+    wait_for("the server's answer", served)
+    server.close()
+    wait_for("that it is gone", lambda: ask() and answers.pop()[0] is None)
+
+    assert nobody == (None, "nobody serves output.command.siren")
+
+
+def test_rubbish_on_every_port_harms_nothing(release: Release) -> None:
+    hub = release.config.hub
+    for port in (hub.ingest_port, hub.live_port, hub.request_port):
+        with socket.create_connection(("127.0.0.1", port)) as raw:
+            raw.sendall(bytes(range(256)) * 400)
+    for endpoint in (release.endpoints.ingest, release.endpoints.request):
+        dealer = release.context.socket(zmq.DEALER)
+        dealer.connect(endpoint)
+        for frames in ([b""], [b"x"] * 9, [b"read", b"1", b"{"], [b"\xff" * 16, b"t", b"b"], [b"commit", b"\xff\xfe"]):
+            dealer.send_multipart(frames)
+        dealer.send_multipart([b"a" * 16, b"reading.air", b"x" * 1_000_000])
+        dealer.close(linger=200)
+
+    producer = release.producer("p")
+    producer.publish("reading.air", reading(1))
+
+    wait_for("the commit", lambda: settled(producer))
+    assert release.processes["picket_hub"].poll() is None

@@ -1,0 +1,1 @@
+"""Picket's library: messages, bus, configuration, I2C access, logging, health."""

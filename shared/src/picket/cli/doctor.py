@@ -1,0 +1,111 @@
+"""`picket doctor`: prove the configuration, wiring, permissions, broker and clock, a line each."""
+
+import argparse
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from picket.bus import Endpoints
+from picket.bus.journal import Query, read_once
+from picket.config import Config, load_with_origins
+from picket.errors import BusError, ConfigError
+from picket.i2c import open_bus
+
+HELP = "check configuration, wiring, permissions, hub, broker and clock"
+BUILT_AFTER = 1_760_000_000  # no clock that is right shows a time before this was written
+
+
+class Finding(NamedTuple):
+    """What one check found; `mend` says what to do about a bad one."""
+
+    good: bool
+    subject: str
+    text: str
+    mend: str = ""
+
+
+def add_arguments(_parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments: there are none."""
+
+
+def run(_arguments: argparse.Namespace) -> int:
+    """Print each finding; return 1 if any is bad."""
+    bad = 0
+    for finding in findings():
+        bad += not finding.good
+        print(f"{'ok ' if finding.good else 'BAD'}  {finding.subject:22} {finding.text}")
+        if not finding.good and finding.mend:
+            print(f"     {'':22} -> {finding.mend}")
+    return 1 if bad else 0
+
+
+def findings() -> Iterator[Finding]:
+    """Make every check in turn."""
+    try:
+        loaded = load_with_origins(collectors=True)
+    except ConfigError as error:
+        for problem in str(error).splitlines():
+            yield Finding(False, "configuration", problem)
+        return
+    config = loaded.config
+    yield Finding(True, "configuration", f"device {config.device}, {loaded.digest()}")
+    yield _data_dir(Path(config.data_dir))
+    yield from _chips(config)
+    yield _hub(config)
+    yield _broker(config)
+    yield _clock()
+
+
+def _data_dir(folder: Path) -> Finding:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        free = os.statvfs(folder)
+    except OSError as error:
+        return Finding(False, "data folder", f"{folder}: {error.strerror}", "set data_dir to a folder that is writable")
+    megabytes = free.f_bavail * free.f_frsize / 1e6
+    good = os.access(folder, os.W_OK) and megabytes > 50
+    return Finding(good, "data folder", f"{folder}, {megabytes:.0f} MB free", "make room, or make it writable")
+
+
+def _chips(config: Config) -> Iterator[Finding]:
+    for kind, boards in (("MCP3424", config.adc_boards), ("MCP23017", config.io_boards)):
+        for name, board in boards.items():
+            try:
+                bus = open_bus(board.bus)
+            except OSError as error:
+                yield Finding(False, f"bus {board.bus}", str(error), "enable I2C, or give this user the device")
+                continue
+            for address in board.addresses:
+                try:
+                    bus.read_byte(address)
+                    yield Finding(True, f"{kind} 0x{address:02x}", f"board {name} answers on {board.bus}")
+                except OSError as error:
+                    text = f"board {name} does not answer on {board.bus}: {error.strerror}"
+                    yield Finding(False, f"{kind} 0x{address:02x}", text, "check wiring, power and address jumpers")
+            bus.close()
+
+
+def _hub(config: Config) -> Finding:
+    try:
+        batch = read_once(Endpoints.of(config), Query(topics=("",), start="latest", limit=1), 2.0)
+    except BusError as error:
+        return Finding(False, "hub", str(error), "is the release running?")
+    return Finding(True, "hub", f"answers; the journal stands at {batch.cursor}")
+
+
+def _broker(config: Config) -> Finding:
+    place = f"{config.mqtt.host}:{config.mqtt.port}"
+    try:
+        socket.create_connection((config.mqtt.host, config.mqtt.port), timeout=3).close()
+    except OSError as error:
+        return Finding(False, "broker", f"{place}: {error}", "set mqtt.host and mqtt.port, or start the broker")
+    return Finding(True, "broker", f"{place} accepts connections")
+
+
+def _clock() -> Finding:
+    now = time.time()
+    text = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
+    return Finding(now > BUILT_AFTER, "clock", text, "wait for NTP: commands with issued_at are refused until then")

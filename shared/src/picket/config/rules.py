@@ -1,0 +1,53 @@
+"""The grammar of rules: words, as a person says them.
+
+when      input NAME motion | clear | normal | alarm | tamper | short | open | fault
+          output NAME on | off
+only_if   the same, as a state that holds
+then      relay NAME on [N s] | off
+"""
+
+import re
+from typing import Literal
+
+from msgspec import Struct
+
+from picket.errors import ConfigError
+
+_STATE = re.compile(r"^(input|output) ([a-z0-9_]+) ([a-z]+)$")
+_ACTION = re.compile(r"^relay ([a-z0-9_]+) (?:(off)|on(?: ([0-9]+(?:\.[0-9]+)?) ?s)?)$")
+_WORDS = {
+    "input": ("motion", "clear", "normal", "alarm", "tamper", "short", "open", "fault"),
+    "output": ("on", "off"),
+}
+
+
+class State(Struct, frozen=True):
+    """What an input or an output may be: "input hall motion"."""
+
+    what: Literal["input", "output"]
+    name: str
+    word: str
+
+
+class Action(Struct, frozen=True):
+    """What a rule does: "relay light on 5 s"."""
+
+    output: str
+    state: Literal["ON", "OFF"]
+    seconds: float | None
+
+
+def parse_state(text: str) -> State:
+    """Read "input hall motion"; raises ConfigError with what was expected."""
+    match = _STATE.match(" ".join(text.split()))
+    if not match or match[3] not in _WORDS[match[1]]:
+        raise ConfigError(f"expected 'input NAME {'|'.join(_WORDS['input'])}' or 'output NAME on|off', got {text!r}")
+    return State("input" if match[1] == "input" else "output", match[2], match[3])
+
+
+def parse_action(text: str) -> Action:
+    """Read "relay light on 5 s"; raises ConfigError with what was expected."""
+    match = _ACTION.match(" ".join(text.split()))
+    if not match:
+        raise ConfigError(f"expected 'relay NAME on [N s]' or 'relay NAME off', got {text!r}")
+    return Action(match[1], "OFF" if match[2] else "ON", float(match[3]) if match[3] else None)

@@ -1,0 +1,97 @@
+"""Run a service: configuration, bus, health and loop are set up, the service adds its own, and all of it is closed."""
+
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from typing import Any, TypeVar
+
+import zmq
+
+from picket import log as logging_setup
+from picket.bus import Endpoints
+from picket.bus.journal import Batch, JournalReader, Query
+from picket.bus.producer import Producer
+from picket.bus.requests import Requester, Responder
+from picket.bus.subscriber import Subscriber
+from picket.config import Config, Loaded, load_with_origins
+from picket.errors import ConfigError
+from picket.health import BEAT_SECONDS, HealthBeat
+from picket.loop import Loop
+
+Client = TypeVar("Client", Producer, JournalReader, Requester, Responder)
+
+TICK_SECONDS = 0.2
+FLUSH_SECONDS = 1.0
+
+
+class Runtime:
+    """What a service is handed: its configuration, its loop, and its ways onto the bus."""
+
+    def __init__(self, name: str, loaded: Loaded) -> None:
+        """Open the service's way onto the bus; `closing` holds what is to be undone at the end, last in first out."""
+        self.name = name
+        self.loaded = loaded
+        self.config: Config = loaded.config
+        self.closing = ExitStack()
+        self.loop = Loop()
+        self.context: zmq.Context[Any] = zmq.Context()
+        self.closing.callback(self.context.term)
+        self.endpoints = Endpoints.of(self.config)
+        self.producer = Producer(self.context, self.endpoints, name, self.config.device)
+        self._attach(self.producer)
+        self.closing.callback(self.producer.flush, FLUSH_SECONDS)
+        self.health = HealthBeat(name, self.producer)
+        self.loop.at(0, self.health.beat)
+        self.loop.every(BEAT_SECONDS, self.health.beat)
+
+    def subscribe(self, prefixes: Iterable[str], deliver: Callable[[str, bytes], None]) -> None:
+        """Have `deliver(topic, body)` called for live messages."""
+        subscriber = Subscriber(self.context, self.endpoints, prefixes, deliver)
+        self.loop.on_readable(subscriber.socket, subscriber.receive)
+        self.closing.callback(subscriber.close)
+
+    def read_journal(self, query: Query, deliver: Callable[[Batch], None]) -> JournalReader:
+        """Have `deliver(batch)` called for journalled messages; it commits each batch when it is dealt with."""
+        return self._attach(JournalReader(self.context, self.endpoints, query, deliver))
+
+    def requester(self) -> Requester:
+        """Return a way to ask other services."""
+        return self._attach(Requester(self.context, self.endpoints))
+
+    def serve(self, prefix: str, serve: Callable[[str, bytes, float], bytes | None]) -> Responder:
+        """Answer requests for the topics that begin with `prefix`."""
+        return self._attach(Responder(self.context, self.endpoints, prefix, serve))
+
+    def _attach(self, client: Client) -> Client:
+        self.loop.on_readable(client.socket, client.receive)
+        self.loop.at(0, client.tick)
+        self.loop.every(TICK_SECONDS, client.tick)
+        self.closing.callback(client.close)
+        return client
+
+
+def run(name: str, build: Callable[[Runtime], object], *, collectors: bool = False) -> None:
+    """Run the service that `build` makes of a Runtime until SIGTERM; a crash is told on the bus and exits 1."""
+    loaded = load_or_exit(collectors=collectors)
+    logging_setup.set_up(loaded.config.log_level)
+    runtime = Runtime(name, loaded)
+    runtime.loop.stop_on_signals()
+    with runtime.closing:
+        try:
+            build(runtime)
+            runtime.loop.run()
+        except Exception as error:
+            runtime.health.begin("crash", f"{type(error).__name__}: {error}", traceback.format_exc())
+            logging.getLogger(name).exception("crashed")
+            sys.exit(1)
+
+
+def load_or_exit(*, collectors: bool = False) -> Loaded:
+    """Return the configuration, or say on stderr what is wrong with it and exit 2."""
+    try:
+        return load_with_origins(collectors=collectors)
+    except ConfigError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        sys.exit(2)
