@@ -44,6 +44,7 @@ class Loop:
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
         self._running = False
+        self._failure: BaseException | None = None
         self._on_wake: list[Callback] = []
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
@@ -96,16 +97,23 @@ class Loop:
         self._running = False
         self.wake()
 
+    def fail(self, failure: BaseException) -> None:
+        """End `run` with another thread's failure."""
+        self._failure = failure
+        self.stop()
+
     def stop_on_signals(self) -> None:
         """Stop at SIGTERM or SIGINT."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop())
 
     def run(self) -> None:
-        """Call back until `stop`."""
-        self._running = True
+        """Call back until `stop`; raises what `fail` was given."""
+        self._running = self._failure is None
         while self._running:
             self.turn(self._patience())
+        if self._failure:
+            raise self._failure
 
     def turn(self, patience_seconds: float) -> None:
         """Wait for what comes first, at most so long, and make the calls that are due."""

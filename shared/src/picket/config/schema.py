@@ -88,8 +88,8 @@ class Input(Section, frozen=True, kw_only=True):
 class AnalogPir(Input, frozen=True, kw_only=True, tag="analog_pir", tag_field="kind"):
     """An analog PIR: the signal swings around its rest, which is followed; thresholds are distances from it."""
 
-    on_above_volts: Volts = 0.2
-    off_below_volts: Volts = 0.1
+    on_above_volts: Volts = 0.5
+    off_below_volts: Volts = 0.25
     baseline_seconds: Annotated[float, Meta(gt=0, le=3600)] = 30.0
     short_below_volts: Volts = 0.1
     open_above_volts: Volts = 4.95

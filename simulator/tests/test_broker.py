@@ -1,0 +1,81 @@
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from queue import SimpleQueue
+
+import pytest
+from paho.mqtt.client import Client, MQTTMessage, MQTTv311
+from paho.mqtt.enums import CallbackAPIVersion
+
+pytestmark = pytest.mark.slow
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def broker() -> Iterator[tuple[subprocess.Popen[str], int]]:
+    port = free_port()
+    command = [sys.executable, "-m", "picket_simulator.broker", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout
+        assert f"broker on 127.0.0.1:{port}" in process.stdout.readline()
+        yield process, port
+        process.kill()
+
+
+def connected(port: int) -> Client:
+    client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv311)
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    return client
+
+
+def hang_up(*clients: Client) -> None:
+    for client in clients:
+        client.disconnect()
+        client.loop_stop()
+
+
+def test_retained_messages_and_qos_1_arrive(broker: tuple[subprocess.Popen[str], int]) -> None:
+    _, port = broker
+    heard: SimpleQueue[MQTTMessage] = SimpleQueue()
+    publisher, subscriber = connected(port), connected(port)
+    publisher.publish("picket/demo/status", "online", qos=1, retain=True).wait_for_publish(5)
+
+    subscriber.on_message = lambda _client, _data, message: heard.put(message)
+    subscriber.subscribe("picket/#", qos=1)
+    retained = heard.get(timeout=5)
+    publisher.publish("picket/demo/event", "{}", qos=1).wait_for_publish(5)
+    live = heard.get(timeout=5)
+    hang_up(publisher, subscriber)
+
+    assert (retained.topic, retained.payload, retained.retain) == ("picket/demo/status", b"online", True)
+    assert (live.topic, live.payload, live.qos, live.retain) == ("picket/demo/event", b"{}", 1, False)
+
+
+def test_sigterm_stops_it_cleanly_and_quietly(broker: tuple[subprocess.Popen[str], int]) -> None:
+    process, port = broker
+    client = connected(port)
+
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=10)
+    hang_up(client)
+
+    assert process.returncode == 0
+    assert said == ""
+
+
+def test_a_taken_port_is_one_line_and_exit_1(broker: tuple[subprocess.Popen[str], int]) -> None:
+    _, port = broker
+    command = [sys.executable, "-m", "picket_simulator.broker", "--port", str(port)]
+
+    second = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+
+    assert second.returncode == 1
+    assert len(second.stderr.splitlines()) == 1
+    assert str(port) in second.stderr
