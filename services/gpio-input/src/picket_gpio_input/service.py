@@ -1,0 +1,157 @@
+"""The service: a sampler's thread for each bus, a detector for each input, events and states onto the bus."""
+
+import math
+import threading
+import time
+from collections import defaultdict
+from typing import Any
+
+from picket.config import Config
+from picket.config.schema import AdcBoard
+from picket.i2c import open_bus
+from picket.messages import InputState
+from picket.service import Runtime
+from picket_gpio_input.detector import Detector
+from picket_gpio_input.episodes import Episodes
+from picket_gpio_input.mcp3424 import Mcp3424
+from picket_gpio_input.sampler import Found, Lost, Sample, Sampler, Scan
+
+REOPEN_SECONDS = 1.0
+
+
+class Point:
+    """One input: its detector, its episodes, and what was last said of it."""
+
+    def __init__(self, runtime: Runtime, name: str) -> None:
+        """Begin with nothing said."""
+        self._producer = runtime.producer
+        self._name = name
+        self._detector = Detector(runtime.config.inputs[name])
+        self._episodes = Episodes(name, monotonic_to_utc_ns)
+        self._said: tuple[str, str] | None = None
+        self.samples = 0
+
+    def take(self, sample: Sample) -> None:
+        """Take in a sample and tell the bus what follows from it."""
+        self.samples += 1
+        findings = self._detector.update(sample.volts, sample.now)
+        if findings or self._said != (self._detector.motion, self._detector.zone):
+            self._tell(findings, sample.now)
+
+    def lose(self, why: str, now: float) -> None:
+        """Take in that no samples come any more."""
+        self._tell(self._detector.lose(why, now), now)
+
+    def close(self) -> None:
+        """End all that goes on, because the service stops."""
+        now = time.monotonic()
+        self._tell(self._detector.close("the service stopped", now), now)
+
+    def figures(self) -> dict[str, Any]:
+        """Return what the health beat says of the input."""
+        volts = self._detector.volts
+        return {
+            "samples": self.samples,
+            "volts": round(volts, 3) if math.isfinite(volts) else None,
+            "suppressed": self._detector.suppressed,
+        }
+
+    def _tell(self, findings: list[Any], now: float) -> None:
+        for finding in findings:
+            event = self._episodes.event(finding)
+            if event:
+                self._producer.publish(f"event.input.{self._name}", event)
+        said = (self._detector.motion, self._detector.zone)
+        if said != self._said:
+            self._said = said
+            volts = self._detector.volts
+            state = InputState(
+                time_ns=monotonic_to_utc_ns(now),
+                input=self._name,
+                motion=self._detector.motion,
+                zone=self._detector.zone,
+                volts=round(volts, 3) if math.isfinite(volts) else None,
+            )
+            self._producer.publish(f"input.state.{self._name}", state)
+
+
+class GpioInput:
+    """Samples the inputs of the configuration."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        """Start a thread for each bus that has inputs."""
+        self._runtime = runtime
+        self._points = {name: Point(runtime, name) for name in runtime.config.inputs}
+        self._stopping = threading.Event()
+        runtime.closing.callback(self._close_points)
+        runtime.health.figure("inputs", lambda: {name: point.figures() for name, point in self._points.items()})
+        for bus_address in {board.bus for board in runtime.config.adc_boards.values()}:
+            thread = threading.Thread(target=self._sample, args=(bus_address,), name=bus_address, daemon=True)
+            thread.start()
+            runtime.closing.callback(thread.join, 2.0)
+        runtime.closing.callback(self._stopping.set)
+
+    def _close_points(self) -> None:
+        for point in self._points.values():
+            point.close()
+
+    def _sample(self, bus_address: str) -> None:
+        """Sample one bus until the service stops; a thread that fails ends the process."""
+        try:
+            self._sample_bus(bus_address)
+        except BaseException as error:
+            self._runtime.loop.fail(error)
+
+    def _sample_bus(self, bus_address: str) -> None:
+        health = self._runtime.health
+        while not self._stopping.is_set():
+            try:
+                bus = open_bus(bus_address)
+            except OSError as error:
+                health.begin(f"bus {bus_address}", f"can't be opened: {error.strerror or error}")
+                for name in self._names_on(bus_address):
+                    self._points[name].lose("no I2C bus", time.monotonic())
+                self._stopping.wait(REOPEN_SECONDS)
+                continue
+            health.end(f"bus {bus_address}")
+            sampler = Sampler(scans(self._runtime.config, bus_address, bus), self._deliver)
+            while not self._stopping.is_set():
+                sampler.step()
+            bus.close()
+
+    def _names_on(self, bus_address: str) -> list[str]:
+        config = self._runtime.config
+        return [name for name, i in config.inputs.items() if config.adc_boards[i.board].bus == bus_address]
+
+    def _deliver(self, found: Sample | Lost | Found) -> None:
+        match found:
+            case Sample(name):
+                self._points[name].take(found)
+            case Lost(address, names, text):
+                self._runtime.health.begin(f"adc 0x{address:02x}", f"{text} (inputs {', '.join(names)})")
+                for name in names:
+                    self._points[name].lose(f"ADC 0x{address:02x} {text}", time.monotonic())
+            case Found(address):
+                self._runtime.health.end(f"adc 0x{address:02x}")
+
+
+def scans(config: Config, bus_address: str, bus: Any) -> list[Scan]:
+    """Return a scan for each chip on a bus that has inputs; channels 5 to 8 are a board's second chip."""
+    channels: dict[tuple[str, int], dict[int, str]] = defaultdict(dict)
+    for name, source in config.inputs.items():
+        if config.adc_boards[source.board].bus == bus_address:
+            chip, channel = divmod(source.channel - 1, 4)
+            channels[source.board, chip][channel + 1] = name
+
+    def chip_of(board: AdcBoard, index: int) -> Mcp3424:
+        return Mcp3424(bus, board.addresses[index], board.bits)
+
+    return [
+        Scan(chip_of(config.adc_boards[board], chip), dict(sorted(names.items())))
+        for (board, chip), names in sorted(channels.items())
+    ]
+
+
+def monotonic_to_utc_ns(then: float) -> int:
+    """Return the UTC of a moment of the monotonic clock, by what both clocks show now."""
+    return time.time_ns() - int((time.monotonic() - then) * 1e9)
