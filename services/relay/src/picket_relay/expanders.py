@@ -1,0 +1,105 @@
+"""The chips behind the outputs: drive what is meant, read it back, repair what was lost, and say so."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from picket.config import Config
+from picket.config.schema import Output
+from picket.health import HealthBeat
+from picket.i2c import Bus, open_bus
+from picket.messages import OnOff
+from picket_relay.mcp23017 import Mcp23017
+
+log = logging.getLogger("expander")
+
+
+class Expander:
+    """One chip and the outputs on it; a chip that does not answer is tried again by `tend`."""
+
+    def __init__(
+        self, bus_address: str, address: int, pins: Mapping[str, tuple[int, Output]], health: HealthBeat
+    ) -> None:
+        """Stand for the chip at `address`; `pins` gives each output's bit. Nothing is written yet."""
+        self._bus_address = bus_address
+        self._address = address
+        self._pins = pins
+        self._health = health
+        self._bus: Bus | None = None
+        self._chip: Mcp23017 | None = None
+        self._driven: int | None = None  # what the chip was last told; None when that is not known
+
+    def drive(self, states: Mapping[str, OnOff]) -> bool:
+        """Make the outputs so; False when the chip does not answer (and `tend` goes on trying)."""
+        word = self._word(states)
+        try:
+            if self._chip is None or self._driven is None:
+                self._set_up(word)
+            elif word != self._driven:
+                self._driven = None  # a write that fails half-way leaves nothing known
+                self._chip.drive(word)
+            self._driven = word
+        except OSError as error:
+            self._lose(error)
+            return False
+        self._health.end(self._subject)
+        return True
+
+    def tend(self, states: Mapping[str, OnOff]) -> None:
+        """Read the chip back, and repair it if it lost its registers."""
+        if self._chip is None or self._driven is None:
+            self.drive(states)
+            return
+        try:
+            if self._chip.holds(self._driven):
+                return
+            found = self._chip.registers()
+            self._health.begin(
+                self._subject, f"lost its registers: IODIR {found.directions:04x}, OLAT {found.latch:04x}: a brown-out?"
+            )
+            self._driven = None
+        except OSError as error:
+            self._lose(error)
+            return
+        self.drive(states)
+
+    def close(self) -> None:
+        """Let go of the bus; the chip goes on driving what it was told last."""
+        if self._bus:
+            self._bus.close()
+
+    @property
+    def _subject(self) -> str:
+        return f"expander 0x{self._address:02x}"
+
+    def _set_up(self, word: int) -> None:
+        self._bus = self._bus or open_bus(self._bus_address)
+        outputs = sum(1 << bit for bit, _ in self._pins.values())
+        self._chip = Mcp23017(self._bus, self._address, outputs)
+        before = self._chip.set_up(word)
+        driven = ~before.directions & before.latch & 0xFFFF
+        log.info("%s set up; it was driving %04x, drives %04x now", self._subject, driven, word)
+
+    def _lose(self, error: OSError) -> None:
+        self._driven = None
+        self._health.begin(self._subject, f"does not answer on {self._bus_address}: {error.strerror or error}")
+        if self._bus:
+            self._bus.close()
+        self._bus = self._chip = None
+
+    def _word(self, states: Mapping[str, OnOff]) -> int:
+        high = ((states[name] == "ON") != output.active_low for name, (_, output) in self._pins.items())
+        return sum(level << bit for level, (bit, _) in zip(high, self._pins.values(), strict=True))
+
+
+def expanders(config: Config, health: HealthBeat) -> dict[str, Expander]:
+    """Return each output's chip: pins 1 to 16 are its board's first, 17 to 32 its second."""
+    places: dict[tuple[str, int], dict[str, tuple[int, Output]]] = {}
+    for name, output in config.outputs.items():
+        chip, bit = divmod(output.pin - 1, 16)
+        places.setdefault((output.board, chip), {})[name] = (bit, output)
+    found: dict[str, Any] = {}
+    for (board_name, chip), pins in places.items():
+        board = config.io_boards[board_name]
+        found.update(dict.fromkeys(pins, Expander(board.bus, board.addresses[chip], pins, health)))
+    return found

@@ -1,0 +1,122 @@
+"""The guard as a process, with the real hub and the simulated chips: judged by the pins."""
+
+import signal
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.servers.release import Release, wait_for
+
+from picket.bus.requests import Requester
+from picket.messages import OnOff, OutputCommand, OutputResult, encode
+from picket_simulator.command import ask
+
+pytestmark = pytest.mark.slow
+
+CONFIG = """
+io_boards:
+  main: {bus: "BUS", addresses: [0x20, 0x21]}
+outputs:
+  siren: {pin: 1, max_on_seconds: 10}
+  light: {pin: 2}
+  lamp: {pin: 17, active_low: true}
+"""
+
+
+class Bench:
+    """The hub, the simulator, the guard, and a way to command it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.release = Release(folder, CONFIG)
+        self.release.start("picket_simulator")
+        self.release.start_hub()
+        self.release.start("picket_relay")
+        self.requester = Requester(self.release.context, self.release.endpoints)
+        wait_for("the guard", lambda: self.command("siren", "OFF") is not None)
+
+    def chips(self) -> Any:
+        return ask(self.release.config.simulator.control_port, {"op": "chips"})["chips"]
+
+    def pin(self, output: str) -> str:
+        for chip in self.chips():
+            if output in chip.get("outputs", {}):
+                return str(chip["outputs"][output]["level"])
+        raise LookupError(output)
+
+    def command(self, output: str, state: OnOff, seconds: float | None = None) -> OutputResult | None:
+        wish = OutputCommand(
+            time_ns=time.time_ns(),
+            id=f"c{time.time_ns()}",
+            output=output,
+            state=state,
+            seconds=seconds,
+            issued_at=datetime.now(UTC),
+            ttl_seconds=5,
+            origin="test",
+        )
+        answers: list[tuple[bytes | None, str]] = []
+        self.requester.request(f"output.command.{output}", encode(wish), 3, lambda *answer: answers.append(answer))
+        wait_for("an answer", lambda: self.requester.receive() or self.requester.tick() or answers)
+        body = answers[0][0]
+        return None if body is None else msgspec.json.decode(body, type=OutputResult)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    bench.release.close()
+
+
+def test_a_pulse_moves_the_pin_and_takes_it_back(bench: Bench) -> None:
+    result = bench.command("siren", "ON", seconds=0.5)
+
+    assert result and result.accepted and result.latency_ms is not None
+    assert (bench.pin("siren"), bench.pin("light"), bench.pin("lamp")) == ("high", "low", "high")
+    wait_for("the pulse's end", lambda: bench.pin("siren") == "low")
+
+
+def test_sigterm_leaves_every_output_in_its_failsafe_state(bench: Bench) -> None:
+    bench.command("siren", "ON")
+    bench.command("lamp", "ON")
+    assert (bench.pin("siren"), bench.pin("lamp")) == ("high", "low")
+
+    assert bench.release.kill("picket_relay", signal.SIGTERM) == 0
+
+    assert (bench.pin("siren"), bench.pin("lamp")) == ("low", "high")
+
+
+def test_after_a_kill_the_next_start_finds_the_latch_and_makes_it_safe(bench: Bench) -> None:
+    bench.command("siren", "ON")
+    bench.release.kill("picket_relay", signal.SIGKILL)
+    assert bench.pin("siren") == "high"
+
+    bench.release.start("picket_relay")
+
+    wait_for("the safe state", lambda: bench.pin("siren") == "low")
+    assert "it was driving 0001" in bench.release.log("picket_relay")
+
+
+def test_a_brown_out_is_repaired_and_told(bench: Bench) -> None:
+    bench.command("light", "ON")
+
+    ask(bench.release.config.simulator.control_port, {"op": "fault", "target": "0x20", "fault": "brownout"})
+
+    wait_for("the repair", lambda: bench.pin("light") == "high")
+    wait_for("the fault", lambda: len(bench.release.journal("fault.relay")) == 2)
+
+
+def test_a_chip_that_does_not_answer_refuses_and_costs_the_other_chip_nothing(bench: Bench) -> None:
+    control = bench.release.config.simulator.control_port
+    ask(control, {"op": "fault", "target": "0x20", "fault": "nack"})
+
+    refused, accepted = bench.command("siren", "ON"), bench.command("lamp", "ON")
+    ask(control, {"op": "fault", "target": "0x20", "fault": "clear"})
+
+    assert refused and (refused.accepted, refused.reason) == (False, "the output's expander does not answer")
+    assert accepted and accepted.accepted
+    wait_for("the chip's return", lambda: (r := bench.command("siren", "ON", 1)) and r.accepted)
