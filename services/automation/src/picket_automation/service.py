@@ -1,0 +1,76 @@
+"""The service: states heard live, rules judged, commands asked of the guard. No broker is in the way."""
+
+import logging
+import secrets
+import time
+
+from picket.errors import WireError
+from picket.messages import InputState, OutputCommand, OutputState, decode, encode, utc
+from picket.service import Runtime
+from picket_automation.engine import Engine, Fired
+
+COMMAND_TTL_SECONDS = 5.0
+
+log = logging.getLogger("automation")
+
+
+class Automation:
+    """Hears inputs and outputs, and commands outputs."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        """Hear the states; nothing fires on how things stand at the start."""
+        self._loop = runtime.loop
+        self._health = runtime.health
+        self._engine = Engine(runtime.config.rules)
+        self._requester = runtime.requester()
+        self._counts = {"fired": 0, "held_back": 0, "failed": 0}
+        runtime.health.figure("rules", lambda: dict(self._counts))
+        runtime.subscribe(["input.state.", "output.state."], self._hear)
+
+    def _hear(self, topic: str, body: bytes) -> None:
+        try:
+            message = decode(topic, body)
+        except WireError as error:
+            log.warning("passed over: %s", error)
+            return
+        match message:
+            case InputState():
+                words = frozenset((message.zone, "motion" if message.motion == "ON" else "clear"))
+                fired = self._engine.take("input", message.input, words, self._loop.now())
+            case OutputState():
+                words = frozenset((message.state.lower(),))
+                fired = self._engine.take("output", message.output, words, self._loop.now())
+            case _:
+                return
+        for one in fired:
+            self._act(one)
+
+    def _act(self, fired: Fired) -> None:
+        if fired.held_back:
+            self._counts["held_back"] += 1
+            log.info("rule %s held back: %s", fired.rule, fired.held_back)
+            return
+        self._counts["fired"] += 1
+        now_ns = time.time_ns()
+        command = OutputCommand(
+            time_ns=now_ns,
+            id=f"{fired.rule}-{secrets.token_hex(4)}",
+            output=fired.action.output,
+            state=fired.action.state,
+            seconds=fired.action.seconds,
+            issued_at=utc(now_ns),
+            ttl_seconds=COMMAND_TTL_SECONDS,
+            origin=f"rule {fired.rule}",
+        )
+        topic = f"output.command.{command.output}"
+        self._requester.request(
+            topic, encode(command), COMMAND_TTL_SECONDS, lambda body, why: self._answered(fired.rule, body, why)
+        )
+
+    def _answered(self, rule: str, body: bytes | None, why: str) -> None:
+        subject = f"rule {rule}"
+        if body is None:
+            self._counts["failed"] += 1
+            self._health.begin(subject, f"its command was not carried out: {why}")
+        else:
+            self._health.end(subject)
