@@ -6,6 +6,7 @@ and the supervisor starts a clean one.
 
 import heapq
 import itertools
+import math
 import signal
 import socket
 import time
@@ -77,7 +78,7 @@ class Loop:
 
         def again() -> None:
             nonlocal due
-            due = max(due + seconds, self.now())
+            due = due + seconds if due + seconds > self.now() else self.now() + seconds
             self.at(due, again)
             callback()
 
@@ -117,7 +118,7 @@ class Loop:
 
     def turn(self, patience_seconds: float) -> None:
         """Wait for what comes first, at most so long, and make the calls that are due."""
-        for source, event in self._poller.poll(int(max(0.0, patience_seconds) * 1000)):
+        for source, event in self._poller.poll(math.ceil(max(0.0, patience_seconds) * 1000)):
             if event & (zmq.POLLIN | zmq.POLLERR) and (reader := self._readers.get(source)):
                 reader()
             if event & zmq.POLLOUT and (writer := self._writers.get(source)):

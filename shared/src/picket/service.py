@@ -23,6 +23,7 @@ from picket.loop import Loop
 Client = TypeVar("Client", Producer, JournalReader, Requester, Responder)
 
 TICK_SECONDS = 0.2
+FIRST_BEAT_SECONDS = 0.5  # a beat is live only: the way to the hub must stand
 FLUSH_SECONDS = 1.0
 
 
@@ -39,11 +40,12 @@ class Runtime:
         self.context: zmq.Context[Any] = zmq.Context()
         self.closing.callback(self.context.term)
         self.endpoints = Endpoints.of(self.config)
-        self.producer = Producer(self.context, self.endpoints, name, self.config.device)
+        self.producer = Producer(self.context, self.endpoints, name, self.config.device, wake=self.loop.wake)
         self._attach(self.producer)
+        self.loop.on_wake(self.producer.tick)
         self.closing.callback(self.producer.flush, FLUSH_SECONDS)
         self.health = HealthBeat(name, self.producer)
-        self.loop.at(0, self.health.beat)
+        self.loop.at(self.loop.now() + FIRST_BEAT_SECONDS, self.health.beat)
         self.loop.every(BEAT_SECONDS, self.health.beat)
 
     def subscribe(self, prefixes: Iterable[str], deliver: Callable[[str, bytes], None]) -> None:

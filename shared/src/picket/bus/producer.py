@@ -24,7 +24,10 @@ RESEND_SECONDS = 1.0
 
 
 class Producer:
-    """A numbered stream of messages to the hub; safe to use from several threads."""
+    """A numbered stream of messages to the hub.
+
+    `publish` may be called from any thread; all else belongs to the thread that made it: it alone touches the socket.
+    """
 
     def __init__(
         self,
@@ -33,14 +36,21 @@ class Producer:
         name: str,
         device: str,
         *,
+        wake: Callable[[], None] = lambda: None,
         max_messages: int = 10_000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Identify as `name` and this start, so that a restarted producer is told from a repeated message."""
+        """Identify as `name` and this start, so that a restarted producer is told from a repeated message.
+
+        `wake` has the owning thread call `tick` soon, after another thread has published.
+        """
         self._clock = clock
         self._device = device
         self._max_messages = max_messages
+        self._wake = wake
+        self._owner = threading.get_ident()
         self._lock = threading.RLock()
+        self._live: deque[tuple[bytes, bytes]] = deque()
         self._outbox: deque[tuple[int, bytes, bytes]] = deque()
         self._sent = 0  # so many of the outbox, from its head, are on their way
         self._last_progress = clock()
@@ -63,15 +73,13 @@ class Producer:
             if len(body) > MAX_MESSAGE_BYTES:
                 raise WireError(f"{topic}: {len(body)} bytes are more than a message may have ({MAX_MESSAGE_BYTES})")
             if live_only:
-                self._send(0, 0, topic.encode(), body)
+                self._live.append((topic.encode(), body))
+            else:
+                self._hold(seq, topic.encode(), body)
+            if threading.get_ident() == self._owner:
+                self._pump()
                 return
-            self._seq = seq
-            if not self._outbox:
-                self._last_progress = self._clock()
-            self._outbox.append((seq, topic.encode(), body))
-            if len(self._outbox) > self._max_messages:
-                self._drop_one()
-            self._pump()
+        self._wake()
 
     def tick(self) -> None:
         """Take in what the hub has acknowledged, and send again what it seems to have lost."""
@@ -113,11 +121,21 @@ class Producer:
         with self._lock:
             self.socket.close()
 
+    def _hold(self, seq: int, topic: bytes, body: bytes) -> None:
+        self._seq = seq
+        if not self._outbox:
+            self._last_progress = self._clock()
+        self._outbox.append((seq, topic, body))
+        if len(self._outbox) > self._max_messages:
+            self._drop_one()
+
     def _go_back(self) -> None:
         self._sent = 0
         self._last_progress = self._clock()
 
     def _pump(self) -> None:
+        while self._live:
+            self._send(0, 0, *self._live.popleft())  # heard now or never
         while self._sent < min(len(self._outbox), WINDOW):
             seq, topic, body = self._outbox[self._sent]
             after = self._outbox[self._sent - 1][0] if self._sent else 0

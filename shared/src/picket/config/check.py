@@ -10,7 +10,7 @@ import msgspec
 import yaml
 
 from picket.config import rules
-from picket.config.schema import Config
+from picket.config.schema import Config, Loop
 from picket.config.tree import Path, Problem, Tree, VariableText, parse_variable
 from picket.errors import ConfigError
 
@@ -158,6 +158,8 @@ def cross_check(config: Config, data: Mapping[str, Any]) -> Iterator[tuple[Path,
         if output.max_on_seconds is not None and "ON" in (output.default, output.failsafe):
             yield ("outputs", name, "max_on_seconds"), "an output that rests ON can't have a maximum on-time"
     for name, source in config.inputs.items():
+        if isinstance(source, Loop) and not {"normal", "alarm"} <= set(source.zones):
+            yield ("inputs", name, "zones"), "a loop needs at least a normal and an alarm band"
         on, off = getattr(source, "on_above_volts", None), getattr(source, "off_below_volts", None)
         if on is not None and off is not None and off > on:
             yield ("inputs", name, "off_below_volts"), f"expected at most on_above_volts ({on}), got {off}"

@@ -1,0 +1,72 @@
+"""Render the supervisord configuration of a set of programs: pure text, started by whoever asked for it."""
+
+import shlex
+import tempfile
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+
+from picket_base.programs import Program
+
+STOP_SECONDS = 8
+LOG_BYTES = 1_000_000
+LONGEST_SOCKET_PATH = 100  # the kernel's bound is 108
+
+
+def render(programs: Iterable[Program], folder: Path) -> str:
+    """Return the configuration; logs, process id and control socket lie in `folder`."""
+    control = control_socket(folder)
+    head = f"""\
+; Written by `picket run`: change the configuration, not this.
+[supervisord]
+nodaemon = true
+silent = true
+logfile = {_escaped(folder)}/log/supervisord.log
+logfile_maxbytes = {LOG_BYTES}
+logfile_backups = 1
+pidfile = {_escaped(folder)}/supervisord.pid
+childlogdir = {_escaped(folder)}/log
+
+[unix_http_server]
+file = {_escaped(control)}
+chmod = 0700
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+
+[supervisorctl]
+serverurl = unix://{_escaped(control)}
+"""
+    return head + "".join(_section(program, folder) for program in programs)
+
+
+def control_socket(folder: Path) -> Path:
+    """Return where supervisorctl finds supervisord; a folder with a long path has it elsewhere."""
+    beside = folder / "supervisor.sock"
+    if len(str(beside)) < LONGEST_SOCKET_PATH:
+        return beside
+    return Path(tempfile.gettempdir()) / f"picket-{sha256(str(folder).encode()).hexdigest()[:12]}.sock"
+
+
+def _section(program: Program, folder: Path) -> str:
+    if program.own_log:
+        log = f"{_escaped(folder)}/log/{program.name}.log\nstdout_logfile_maxbytes = {LOG_BYTES}"
+    else:
+        log = "/dev/fd/1\nstdout_logfile_maxbytes = 0"  # supervisord's own standard output
+    return f"""
+[program:{program.name}]
+command = {shlex.join(program.command).replace("%", "%%")}
+priority = {program.priority}
+autorestart = true
+startsecs = 1
+startretries = 100000
+stopwaitsecs = {STOP_SECONDS}
+redirect_stderr = true
+stdout_logfile = {log}
+stdout_logfile_backups = 1
+environment = PYTHONUNBUFFERED="1"
+"""
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace("%", "%%")

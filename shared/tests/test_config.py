@@ -1,0 +1,153 @@
+from pathlib import Path
+
+import pytest
+
+from picket.config import Loaded, load_with_origins
+from picket.errors import ConfigError
+
+PLAIN = """\
+device: demo
+adc_boards:
+  main: {bus: /dev/i2c-1}
+io_boards:
+  main: {bus: /dev/i2c-1}
+inputs:
+  hall: {kind: analog_pir, channel: 1}
+outputs:
+  siren: {pin: 1, max_on_seconds: 10}
+"""
+
+
+def load_text(folder: Path, text: str, overlay: str = "", **environment: str) -> Loaded:
+    file = folder / "picket.yaml"
+    file.write_text(text)
+    if overlay:
+        (folder / "devices").mkdir()
+        (folder / "devices" / "demo.yaml").write_text(overlay)
+    return load_with_origins(file, environment)
+
+
+def problems(folder: Path, text: str, **environment: str) -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        load_text(folder, text, **environment)
+    return [line.replace(f"{folder}/", "") for line in str(raised.value).splitlines()]
+
+
+def test_a_device_differs_from_the_fleet_and_a_variable_from_both(tmp_path: Path) -> None:
+    overlay = "inputs:\n  hall: {channel: 3}\noutputs: {siren: null, light: {pin: 2}}\n"
+
+    loaded = load_text(tmp_path, PLAIN, overlay, PICKET__INPUTS__HALL__HOLD_SECONDS="7.5", MQTT_PORT="1999")
+
+    hall = loaded.config.inputs["hall"]
+    assert (hall.channel, hall.hold_seconds, loaded.config.mqtt.port) == (3, 7.5, 1999)
+    assert list(loaded.config.outputs) == ["light"]
+    places = {".".join(path): place.replace(f"{tmp_path}/", "") for path, _, place in loaded.values()}
+    assert places["inputs.hall.kind"] == "picket.yaml:7"
+    assert places["inputs.hall.channel"] == "devices/demo.yaml:2"
+    assert places["inputs.hall.hold_seconds"] == "PICKET__INPUTS__HALL__HOLD_SECONDS"
+    assert places["mqtt.port"] == "MQTT_PORT"
+    assert places["mqtt.root"] == "default"
+
+
+BAD = [
+    pytest.param(
+        "  hall: {kind: analog_pir, channel: 1}",
+        "  hall: {kind: analog_pir, chanel: 1}",
+        ["picket.yaml:7: inputs.hall.chanel: unknown key; known are", "picket.yaml:7: inputs.hall.channel: is missing"],
+        id="unknown-key",
+    ),
+    pytest.param(
+        "channel: 1", "channel: one", ["picket.yaml:7: inputs.hall.channel: expected int, got str"], id="type"
+    ),
+    pytest.param(
+        "channel: 1", "channel: 9", ["picket.yaml:7: inputs.hall.channel: expected int <= 8, got 9"], id="bound"
+    ),
+    pytest.param(
+        "kind: analog_pir", "kind: pir", ["picket.yaml:7: inputs.hall.kind: expected one of analog_pir,"], id="kind"
+    ),
+    pytest.param("pin: 1", "pin: 33", ["picket.yaml:9: outputs.siren.pin: expected int <= 32, got 33"], id="pin"),
+    pytest.param(
+        "device: demo",
+        "device: Demo Pi",
+        ["picket.yaml:1: device: expected str matching regex"],
+        id="name",
+    ),
+    pytest.param(
+        "outputs:",
+        "  kitchen: {kind: analog_pir, channel: 1}\noutputs:",
+        ["picket.yaml:8: inputs.kitchen.channel: channel 1 of board 'main' is 'hall''s already"],
+        id="two-inputs-on-a-channel",
+    ),
+    pytest.param(
+        "outputs:",
+        "rules: {r: {when: input hall motion, then: relay attic on}}\noutputs:",
+        ["picket.yaml:8: rules.r.then: there is no output 'attic'; there are siren"],
+        id="rule-without-output",
+    ),
+    pytest.param(
+        "outputs:",
+        "rules: {r: {when: hall moves, then: relay siren on}}\noutputs:",
+        ["picket.yaml:8: rules.r.when: expected 'input NAME motion|"],
+        id="rule-without-grammar",
+    ),
+    pytest.param("{kind: analog_pir, channel: 1}", "[", ["picket.yaml:9: no YAML: "], id="no-yaml"),
+    pytest.param("device: demo", "device: demo\ndevice: again", ["picket.yaml:2: device: given twice"], id="twice"),
+    pytest.param(
+        "device: demo",
+        "device: demo\nmqtt: {password: hunter2}",
+        ["picket.yaml:2: mqtt.password: a secret stands in no file of git"],
+        id="secret-in-git",
+    ),
+    pytest.param(
+        "io_boards:\n  main: {bus: /dev/i2c-1}",
+        "io_boards:\n  main: {bus: /dev/i2c-1, addresses: [0x68]}",
+        ["picket.yaml:5: io_boards.main.addresses: address 0x68 of /dev/i2c-1 is adc_boards.main's already"],
+        id="two-chips-on-an-address",
+    ),
+]
+
+
+@pytest.mark.parametrize(("good", "bad", "expected"), BAD)
+def test_a_mistake_is_one_line_that_names_file_line_and_path(
+    tmp_path: Path, good: str, bad: str, expected: list[str]
+) -> None:
+    found = problems(tmp_path, PLAIN.replace(good, bad, 1))
+
+    assert len(found) == len(expected)
+    for line, beginning in zip(found, expected, strict=True):
+        assert line.startswith(beginning)
+
+
+def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
+    text = PLAIN.replace("channel: 1", "channel: x").replace("pin: 1", "pinn: 1")
+
+    found = problems(tmp_path, text, PICKET__MQTT__PORT="high", PICKET__NONSENSE="1")
+
+    assert [line.split(": ")[:2] for line in found] == [
+        ["PICKET__NONSENSE", "nonsense"],
+        ["PICKET__MQTT__PORT", "mqtt.port"],
+        ["picket.yaml:7", "inputs.hall.channel"],
+        ["picket.yaml:9", "outputs.siren.pinn"],
+        ["picket.yaml:9", "outputs.siren.pin"],
+    ]
+
+
+def test_on_off_and_clock_times_are_text(tmp_path: Path) -> None:
+    loaded = load_text(tmp_path, PLAIN.replace("max_on_seconds: 10", "default: ON"))
+
+    assert loaded.config.outputs["siren"].default == "ON"
+
+
+def test_a_secret_comes_from_its_file_and_is_never_shown(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("hunter2\n")
+
+    loaded = load_text(tmp_path, PLAIN, PICKET__MQTT__PASSWORD_FILE=str(tmp_path / "password"))
+
+    assert loaded.config.mqtt.password == "hunter2"
+    shown = {".".join(path): value for path, value, _ in loaded.values()}
+    assert shown["mqtt.password"] == "***"
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: can't be read: No such file"):
+        load_with_origins(tmp_path / "nowhere.yaml", {})
