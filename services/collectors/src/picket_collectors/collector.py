@@ -1,0 +1,126 @@
+"""One collector: what the sampler hands over is checked, counted and published here, on the loop's thread."""
+
+import logging
+import queue
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from functools import partial
+
+from picket.bus.producer import Producer
+from picket.health import HealthBeat
+from picket.messages import Reading
+from picket.service import Runtime
+from picket_collectors.sampler import Failed, Outcome, Sampler
+from picket_collectors.source import Site, SourceError, Stopped
+from picket_collectors.sources import sources
+
+Ranges = Mapping[str, tuple[float, float]]
+
+WATCH_SECONDS = 5.0
+# Longer than any sensor warms up, retries and all; a thread that is silent for so long will never speak again.
+HANG_SECONDS = 300.0
+STOP_SECONDS = 3.0
+
+log = logging.getLogger("collector")
+
+
+class Collector:
+    """Publishes the readings of one source, and keeps its health."""
+
+    def __init__(self, name: str, kind: str, ranges: Ranges, producer: Producer, health: HealthBeat) -> None:
+        """Begin with no sample; the first outcome must come within HANG_SECONDS of the first `watch`."""
+        self._name = name
+        self._kind = kind
+        self._ranges = ranges
+        self._producer = producer
+        self._health = health
+        self._expected_by: float | None = None
+        self.last_success: float | None = None
+        self.samples = self.failures = self.implausible = 0
+        self.source_figures: Mapping[str, float] = {}
+
+    def take(self, outcome: Outcome, now: float) -> None:
+        """Publish what was measured, or note that nothing was."""
+        self._expected_by = now + outcome.next_seconds + HANG_SECONDS
+        if isinstance(outcome, Failed):
+            self.failures += 1
+            log.debug("%s", outcome.text)
+            self._health.begin("source", outcome.text, outcome.traceback)
+            return
+        self.samples += 1
+        self.last_success = now
+        self.source_figures = outcome.figures
+        self._health.end("source")
+        values = {name: self._plausible(name, value) for name, value in outcome.values.items()}
+        reading = Reading(time_ns=outcome.time_ns, source=self._name, kind=self._kind, values=values)
+        self._producer.publish(f"reading.{self._name}", reading)
+
+    def watch(self, now: float) -> None:
+        """Raise SourceError when the sampler hangs, so that the process ends and a clean one is started."""
+        if self._expected_by is None:
+            self._expected_by = now + HANG_SECONDS
+        elif now > self._expected_by:
+            raise SourceError(f"the source hangs: nothing was heard of it for more than {HANG_SECONDS:.0f} s")
+
+    def _plausible(self, name: str, value: float | None) -> float | None:
+        """Return a value as a float, None when it can't be true; the latter is said when it begins and ends."""
+        if value is None:
+            return None
+        low, high = self._ranges[name]
+        if low <= value <= high:  # so NaN is not
+            self._health.end(name, f"{value:g} is plausible again")
+            return float(value)
+        self.implausible += 1
+        self._health.begin(name, f"{value:g} is not plausible: expected {low:g} to {high:g}")
+        return None
+
+
+def collect(name: str, runtime: Runtime) -> None:
+    """Wire the collector `name` onto the runtime; exits 2 when the configuration has none of that name."""
+    entries = runtime.config.collectors
+    if name not in entries:
+        print(f"there is no collector {name!r}; there are {', '.join(entries) or 'none'}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+    entry, loop = entries[name], runtime.loop
+    module = sources()[entry.__struct_config__.tag]
+    collector = Collector(name, module.KIND, module.RANGES, runtime.producer, runtime.health)
+    runtime.health.figure("samples", lambda: collector.samples)
+    runtime.health.figure("failures", lambda: collector.failures)
+    runtime.health.figure("implausible", lambda: collector.implausible)
+    runtime.health.figure("last_success_age_seconds", lambda: _age(collector.last_success, loop.now()))
+    runtime.health.figure("source", lambda: collector.source_figures)
+
+    outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+    stopping = threading.Event()
+
+    def pause(seconds: float) -> None:
+        if stopping.wait(seconds):
+            raise Stopped
+
+    def hand_over(outcome: Outcome) -> None:
+        outcomes.put(outcome)
+        loop.wake()
+
+    def take() -> None:
+        while not outcomes.empty():
+            collector.take(outcomes.get(), loop.now())
+
+    site = Site(name, runtime.config, time.monotonic, pause)
+    sampler = Sampler(partial(module.open_source, entry, site), entry.interval_seconds, site, hand_over)
+    # A daemon, so that a sensor which blocks for ever can't keep the process from ending.
+    thread = threading.Thread(target=sampler.run, name=name, daemon=True)
+
+    def stop() -> None:
+        stopping.set()
+        thread.join(STOP_SECONDS)
+
+    loop.on_wake(take)
+    loop.every(WATCH_SECONDS, lambda: collector.watch(loop.now()))
+    runtime.closing.callback(stop)
+    thread.start()
+
+
+def _age(then: float | None, now: float) -> float | None:
+    return None if then is None else round(now - then, 1)

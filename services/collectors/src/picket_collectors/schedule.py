@@ -1,0 +1,34 @@
+"""When to sample next: on a grid of whole intervals, and ever less often while it fails. Time is an argument."""
+
+import random
+from collections.abc import Callable
+
+FIRST_WITHIN_SECONDS = 2.0
+FIRST_RETRY_SECONDS = 5.0
+LAST_RETRY_SECONDS = 300.0
+LAST_RETRY_INTERVALS = 10
+
+
+class Schedule:
+    """`due` is when to sample next."""
+
+    def __init__(self, interval_seconds: float, now: float, chance: Callable[[], float] = random.random) -> None:
+        """Begin soon, but not at the same moment as every other collector of the device."""
+        self._interval = interval_seconds
+        self._chance = chance
+        self._first_retry = min(interval_seconds, FIRST_RETRY_SECONDS)
+        self._last_retry = min(interval_seconds * LAST_RETRY_INTERVALS, LAST_RETRY_SECONDS)
+        self._retry = self._first_retry
+        self._deadline = self.due = now + chance() * min(interval_seconds, FIRST_WITHIN_SECONDS)
+
+    def succeeded(self, now: float) -> None:
+        """Go on at the next deadline that is still to come: a slow sample shifts none, a missed one is not made up."""
+        late = max(0.0, now - self._deadline)
+        self._deadline += self._interval * (1 + late // self._interval)
+        self.due = self._deadline
+        self._retry = self._first_retry
+
+    def failed(self, now: float) -> None:
+        """Try again later, twice as late each time, a tenth more or less."""
+        self.due = now + self._retry * (0.9 + 0.2 * self._chance())
+        self._retry = min(2 * self._retry, self._last_retry)

@@ -1,0 +1,118 @@
+"""What the loop does with what the sampler hands over."""
+
+import math
+from typing import Any
+
+import msgspec
+import pytest
+
+from picket.health import HealthBeat
+from picket.messages import Fault, Health, Message, Reading
+from picket_collectors.collector import HANG_SECONDS, Collector
+from picket_collectors.sampler import Failed, Measured
+from picket_collectors.source import SourceError
+
+RANGES = {"temperature_c": (-40.0, 125.0), "humidity_percent": (0.0, 100.0)}
+
+
+class FakeHub:
+    """Keeps what a producer is given."""
+
+    pending = dropped = 0
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, Message]] = []
+
+    def publish(self, topic: str, message: Message) -> None:
+        self.messages.append((topic, message))
+
+    def of(self, kind: type[Message]) -> list[Any]:
+        return [message for _, message in self.messages if isinstance(message, kind)]
+
+
+@pytest.fixture
+def hub() -> FakeHub:
+    return FakeHub()
+
+
+@pytest.fixture
+def health(hub: FakeHub) -> HealthBeat:
+    return HealthBeat("collectors.attic", hub)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def collector(hub: FakeHub, health: HealthBeat) -> Collector:
+    return Collector("attic", "climate", RANGES, hub, health)  # type: ignore[arg-type]
+
+
+def measured(**values: float | None) -> Measured:
+    return Measured(1_700_000_000_000_000_000, values, {"opened": 1}, 10.0)
+
+
+def failed(text: str = "no answer") -> Failed:
+    return Failed(text, "", 5.0)
+
+
+def test_a_sample_becomes_a_reading(collector: Collector, hub: FakeHub) -> None:
+    collector.take(measured(temperature_c=21, humidity_percent=None), now=0.0)
+
+    topic, reading = hub.messages[0]
+    assert topic == "reading.attic"
+    assert isinstance(reading, Reading)
+    assert (reading.source, reading.kind, reading.time_ns) == ("attic", "climate", 1_700_000_000_000_000_000)
+    assert reading.values == {"temperature_c": 21.0, "humidity_percent": None}
+    assert b'"temperature_c":21.0' in msgspec.json.encode(reading)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -40.1, 126, 1e9], ids=str)
+def test_what_can_not_be_true_is_unknown(collector: Collector, hub: FakeHub, value: float) -> None:
+    collector.take(measured(temperature_c=value, humidity_percent=50.0), now=0.0)
+
+    assert hub.of(Reading)[0].values == {"temperature_c": None, "humidity_percent": 50.0}
+    assert collector.implausible == 1
+    assert [(f.subject, f.state) for f in hub.of(Fault)] == [("temperature_c", "begin")]
+
+
+def test_an_implausible_value_is_said_once_and_so_is_its_return(collector: Collector, hub: FakeHub) -> None:
+    for value in (999, 999, 21, 22):
+        collector.take(measured(temperature_c=value), now=0.0)
+
+    assert [f.text for f in hub.of(Fault)] == ["999 is not plausible: expected -40 to 125", "21 is plausible again"]
+
+
+def test_a_source_that_fails_is_said_once_and_so_is_its_return(collector: Collector, hub: FakeHub) -> None:
+    for outcome in (failed("unplugged"), failed("absent"), measured(temperature_c=21), measured(temperature_c=21)):
+        collector.take(outcome, now=0.0)
+
+    assert [(f.subject, f.state, f.text) for f in hub.of(Fault)] == [
+        ("source", "begin", "unplugged"),
+        ("source", "end", "works again"),
+    ]
+    assert (collector.samples, collector.failures) == (2, 2)
+
+
+def test_the_beat_says_what_is_at_fault(collector: Collector, hub: FakeHub, health: HealthBeat) -> None:
+    collector.take(failed("unplugged"), now=0.0)
+
+    health.beat()
+
+    (beat,) = hub.of(Health)
+    assert (beat.state, beat.faults) == ("degraded", {"source": "unplugged"})
+
+
+@pytest.mark.parametrize(
+    ("outcome", "patience"),
+    [
+        pytest.param(None, HANG_SECONDS, id="at-the-start"),
+        pytest.param(measured(temperature_c=21), 10 + HANG_SECONDS, id="after-a-sample"),
+        pytest.param(failed(), 5 + HANG_SECONDS, id="after-a-failure"),
+    ],
+)
+def test_a_sampler_that_hangs_ends_the_process(collector: Collector, outcome: Any, patience: float) -> None:
+    if outcome:
+        collector.take(outcome, now=1000.0)
+    collector.watch(1000.0)
+
+    collector.watch(1000.0 + patience)
+    with pytest.raises(SourceError, match="hangs"):
+        collector.watch(1000.1 + patience)

@@ -1,0 +1,100 @@
+"""The sensor's own thread, run here in virtual time."""
+
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from picket_collectors.sampler import Failed, Measured, Outcome, Sampler
+from picket_collectors.source import Site, SourceError, Stopped
+
+
+class Thermometer:
+    """A sensor whose samples are played: a number is measured, an error raised."""
+
+    def __init__(self, samples: list[Any]) -> None:
+        self.samples = samples
+        self.opened = self.closed = 0
+
+    def open(self) -> "Thermometer":
+        self.opened += 1
+        return self
+
+    def sample(self) -> Mapping[str, float | None]:
+        sample = self.samples.pop(0) if self.samples else 20.0
+        if isinstance(sample, BaseException):
+            raise sample
+        return {"temperature_c": sample}
+
+    def figures(self) -> Mapping[str, float]:
+        return {"opened": self.opened}
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def play(site: Site, time: Any, thermometer: Thermometer, seconds: float) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    time.stop_at = time.now + seconds
+    open_source: Callable[[], Any] = thermometer.open
+    Sampler(open_source, 10, site, outcomes.append, wall_ns=lambda: int(time.now * 1e9)).run()
+    return outcomes
+
+
+def test_a_source_is_opened_once_and_sampled_every_interval(site: Site, time: Any) -> None:
+    thermometer = Thermometer([21.0, 22.0, 23.0])
+
+    outcomes = play(site, time, thermometer, 25)
+
+    assert [o.values["temperature_c"] for o in outcomes if isinstance(o, Measured)] == [21.0, 22.0, 23.0]
+    assert [round((b.time_ns - a.time_ns) / 1e9, 3) for a, b in pairwise(outcomes)] == [10, 10]
+    assert (thermometer.opened, thermometer.closed) == (1, 1)
+
+
+def test_a_source_that_fails_is_closed_and_opened_anew(site: Site, time: Any) -> None:
+    thermometer = Thermometer([21.0, SourceError("no answer"), OSError(5, "Input/output error"), 22.0])
+
+    outcomes = play(site, time, thermometer, 35)
+
+    kinds = [type(outcome) for outcome in outcomes]
+    assert kinds[:4] == [Measured, Failed, Failed, Measured]
+    assert thermometer.opened == thermometer.closed == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "text", "with_traceback"),
+    [
+        pytest.param(SourceError("no answer to 'wake'"), "no answer to 'wake'", False, id="a-sensor's-own"),
+        pytest.param(OSError(2, "No such file"), "[Errno 2] No such file", False, id="the-system's"),
+        pytest.param(KeyError("temp"), "KeyError: 'temp'", True, id="a-bug"),
+    ],
+)
+def test_what_went_wrong_is_said(site: Site, time: Any, error: Exception, text: str, with_traceback: bool) -> None:
+    outcome = play(site, time, Thermometer([error]), 3)[0]
+
+    assert isinstance(outcome, Failed)
+    assert outcome.text == text
+    assert bool(outcome.traceback) is with_traceback
+    assert 4.5 <= outcome.next_seconds <= 5.5
+
+
+def test_a_port_that_can_not_be_opened_is_tried_again(site: Site, time: Any) -> None:
+    outcomes: list[Outcome] = []
+    time.stop_at = time.now + 42
+
+    def absent() -> Any:
+        raise FileNotFoundError(2, "No such file or directory", "var/sim/air")
+
+    Sampler(absent, 10, site, outcomes.append).run()
+
+    assert [type(o) for o in outcomes] == [Failed] * 4  # at 0, 5, 15, 35 s
+
+
+def test_stopping_is_no_failure_and_closes_the_source(site: Site, time: Any) -> None:
+    thermometer = Thermometer([Stopped()])
+
+    outcomes = play(site, time, thermometer, 60)
+
+    assert outcomes == []
+    assert thermometer.closed == 1
