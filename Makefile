@@ -33,7 +33,7 @@ run: $(READY)  ## the whole release on this machine: simulator, broker, every se
 	@exec $(BIN)/picket run
 
 test: $(READY)  ## all tests; FAST=1 leaves out those that start real servers
-	@PYTHON=$(BIN)/python tests/prepare.sh
+	@$(if $(FAST),:,tests/prepare.sh)
 	@$(BIN)/pytest $(if $(FAST),-m "not slow",) $(ARGS)
 
 check: $(READY)  ## format, lint, types, and that the lock fits what the projects declare

@@ -9,11 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 import zmq
-from tests.servers.release import Release, wait_for
 
 from picket.bus.journal import Batch, JournalReader, Query
 from picket.bus.requests import Requester, Responder
 from picket.messages import Reading
+from tests.servers.release import Release, wait_for
 
 pytestmark = pytest.mark.slow
 

@@ -18,7 +18,8 @@ def test_a_consumer_goes_on_where_it_committed_also_after_a_restart(tmp_path: Pa
     journal = open_journal(tmp_path)
     journal.append([message(n) for n in (1, 2, 3)])
     first = journal.read(Query(topics=("event.",), consumer="gateway", limit=2))
-    journal.append([], [("gateway", first.cursor)])
+    journal.advance("gateway", first.cursor)
+    journal.append([])
     journal.close()
 
     rest = open_journal(tmp_path).read(Query(topics=("event.",), consumer="gateway"))
@@ -90,7 +91,8 @@ def test_the_last_state_of_each_topic_is_kept_for_newcomers(tmp_path: Path) -> N
 @pytest.mark.parametrize("kept_share", [0.0, 0.3, 0.7], ids=["rubbish", "a third", "two thirds"])
 def test_a_truncated_file_is_set_aside_and_what_is_readable_taken_over(tmp_path: Path, kept_share: float) -> None:
     journal = open_journal(tmp_path)
-    journal.append([message(n, body=b"x" * 500) for n in range(1, 1001)], [("gateway", 990)])
+    journal.advance("gateway", 990)
+    journal.append([message(n, body=b"x" * 500) for n in range(1, 1001)])
     journal.close()
     file = tmp_path / "journal.sqlite"
     whole = file.read_bytes()

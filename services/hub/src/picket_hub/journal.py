@@ -6,7 +6,7 @@ What is dropped to stay within bounds goes by priority: readings, then states an
 import logging
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -62,9 +62,12 @@ class Journal:
             self._db = self._start_over(error)
         self._cursors: dict[str, int] = dict(self._db.execute("SELECT consumer, cursor FROM cursors"))
 
-    def append(self, messages: Sequence[Appended], cursors: Iterable[tuple[str, int]] = ()) -> None:
-        """Commit messages and cursors in one go; raises sqlite3.Error, and then nothing of it is stored."""
-        moved = {consumer: cursor for consumer, cursor in cursors if cursor > self._cursors.get(consumer, -1)}
+    def advance(self, consumer: str, cursor: int) -> None:
+        """Let a consumer's next read begin after `cursor`; stored with the next `append`."""
+        self._cursors[consumer] = max(cursor, self._cursors.get(consumer, 0))
+
+    def append(self, messages: Sequence[Appended]) -> None:
+        """Commit messages, and all cursors, in one go; raises sqlite3.Error, and then nothing of it is stored."""
         with self._db:
             self._db.executemany(
                 "INSERT INTO messages (topic, stored_ns, priority, body) VALUES (?, ?, ?, ?)",
@@ -73,8 +76,7 @@ class Journal:
             self._db.executemany(
                 "INSERT OR REPLACE INTO producers VALUES (?, ?, ?)", [(m.producer, m.session, m.seq) for m in messages]
             )
-            self._db.executemany("INSERT OR REPLACE INTO cursors VALUES (?, ?)", moved.items())
-        self._cursors.update(moved)
+            self._db.executemany("INSERT OR REPLACE INTO cursors VALUES (?, ?)", self._cursors.items())
 
     def read(self, query: Query) -> Batch:
         """Return the next entries for a consumer (or after `query.after`), and the cursor to commit after them."""

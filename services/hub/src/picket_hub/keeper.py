@@ -93,25 +93,27 @@ class Keeper(threading.Thread):
         now = time.monotonic()
         due = [read.deadline for read in self._waiting]
         due.append(self._retry_at if self._unwritten else now + 1.0)
-        try:
-            job = self._jobs.get(timeout=max(0.001, min(due) - now))
-            for _ in range(GROUP):
-                if job is None:
-                    return False
-                if isinstance(job, Read):
-                    self._waiting.append(job)
-                else:
-                    self._unwritten.append(job)
-                job = self._jobs.get_nowait()
-        except queue.Empty:
-            pass
+        patience = max(0.001, min(due) - now)
+        for _ in range(GROUP):
+            try:
+                job = self._jobs.get(timeout=patience)
+            except queue.Empty:
+                break
+            if job is None:
+                return False
+            if isinstance(job, Read):
+                self._waiting.append(job)
+            else:
+                self._unwritten.append(job)
+                if isinstance(job, Commit):
+                    self._journal.advance(job.consumer, job.cursor)
+            patience = 0.0
         return True
 
     def _write(self, now: float) -> None:
         messages = [job for job in self._unwritten if isinstance(job, Appended)]
-        cursors = [(job.consumer, job.cursor) for job in self._unwritten if isinstance(job, Commit)]
         try:
-            self._journal.append(messages, cursors)
+            self._journal.append(messages)
         except sqlite3.Error as error:
             self._retry_at = now + RETRY_SECONDS
             if not self._troubled:

@@ -1,0 +1,1 @@
+"""Slack and Sentry, from the journal."""

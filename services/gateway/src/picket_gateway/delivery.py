@@ -1,0 +1,106 @@
+"""Pass the journal on to MQTT, byte for byte: a batch is committed when the broker has acknowledged all of it.
+
+A first start reads from the beginning: the journal and the cursors live in one file, so what stands there without
+a cursor of ours was never delivered, and an alarm from before the first connection is not to be lost.
+"""
+
+import math
+import time
+from collections.abc import Callable
+
+from picket.bus.journal import Batch, Entry, Query
+from picket.errors import WireError
+from picket.messages import InputEvent, OutputResult, decode
+from picket.service import Runtime
+from picket_gateway.heartbeat import Vitals
+from picket_gateway.states import level
+
+QUERY = Query(topics=("event.input.", "output.result."), consumer="gateway", start="earliest", wait_seconds=5.0)
+REFUSED_AGAIN_SECONDS = 5.0
+FAULT = "delivery"
+
+
+class Delivery:
+    """Reads while the broker is there; what is not acknowledged at its loss is read again."""
+
+    def __init__(self, runtime: Runtime, publish: Callable[[str, bytes], int], vitals: Vitals) -> None:
+        """Be ready, and wait for `resume`; `publish(topic, body)` returns the number `acknowledged` will say, or 0."""
+        self._runtime = runtime
+        self._publish = publish
+        self._vitals = vitals
+        self._batch: Batch | None = None
+        self._unacknowledged: dict[int, Entry] = {}
+        self._since_ns = 0
+        self._reader = runtime.read_journal(QUERY, self._deliver)
+        self.pause()
+
+    def resume(self) -> None:
+        """Read on from the stored cursor."""
+        self._since_ns = time.time_ns()
+        self._reader.retry()
+
+    def pause(self) -> None:
+        """Forget the batch at hand, and do not read."""
+        self._batch = None
+        self._unacknowledged.clear()
+        self._reader.pause(math.inf)
+
+    def acknowledged(self, mid: int, refusal: str) -> bool:
+        """Take in the broker's answer to a publication; False if it is none of the journal's."""
+        entry = self._unacknowledged.pop(mid, None)
+        if entry is None or self._batch is None:
+            return False
+        if refusal:
+            self._keep_refused(self._batch, entry, refusal)
+        else:
+            self._note_latency(entry)
+            self._commit_when_done()
+        return True
+
+    def _deliver(self, batch: Batch) -> None:
+        self._batch = batch
+        for entry in batch.entries:
+            self._send(entry)
+        self._commit_when_done()
+
+    def _send(self, entry: Entry) -> None:
+        topic = destination(entry.topic)
+        if topic:
+            # A connection that breaks right now gives no number: the entry stays unacknowledged until `pause`.
+            self._unacknowledged[self._publish(topic, entry.body)] = entry
+
+    def _commit_when_done(self) -> None:
+        if self._batch and not self._unacknowledged:
+            batch, self._batch = self._batch, None
+            self._runtime.health.end(FAULT)
+            self._reader.commit(batch.cursor)
+
+    def _keep_refused(self, batch: Batch, entry: Entry, refusal: str) -> None:
+        self._unacknowledged[-entry.id] = entry
+        self._runtime.health.begin(FAULT, f"the broker refuses {destination(entry.topic)}: {refusal}")
+
+        def again() -> None:
+            if batch is self._batch:
+                del self._unacknowledged[-entry.id]
+                self._send(entry)
+
+        self._runtime.loop.at(self._runtime.loop.now() + REFUSED_AGAIN_SECONDS, again)
+
+    def _note_latency(self, entry: Entry) -> None:
+        try:
+            message = decode(entry.topic, entry.body)
+        except WireError:
+            return  # passed on all the same: its readers may know more than we do
+        # What waited in the journal for a broker measures the outage and not the way.
+        if isinstance(message, InputEvent) and message.type == "new" and message.time_ns >= self._since_ns:
+            self._vitals.note_edge((time.time_ns() - message.time_ns) / 1e6)
+        elif isinstance(message, OutputResult) and message.latency_ms is not None:
+            self._vitals.note_command(message.latency_ms)
+
+
+def destination(topic: str) -> str | None:
+    """Return the MQTT topic below the device for a journalled message; None for one that has none."""
+    if level(topic, "event.input."):
+        return "event"
+    name = level(topic, "output.result.")
+    return f"output/{name}/result" if name else None

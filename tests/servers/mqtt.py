@@ -1,0 +1,71 @@
+"""A person at the broker: hears everything, and publishes."""
+
+import json
+import time
+from typing import Any, NamedTuple
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from tests.servers.release import wait_for
+
+
+class Heard(NamedTuple):
+    """One message, and when it was heard (monotonic)."""
+
+    topic: str
+    text: str
+    retained: bool
+    at: float
+
+    @property
+    def json(self) -> Any:
+        """The payload as JSON."""
+        return json.loads(self.text)
+
+
+class Observer:
+    """Subscribes to everything under `root`, again after every outage of the broker."""
+
+    def __init__(self, port: int, root: str = "#") -> None:
+        """Connect to a broker on the loopback."""
+        self.heard: list[Heard] = []
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
+        self._client.reconnect_delay_set(1, 1)
+        self._client.on_connect = lambda client, *_: client.subscribe(root, qos=1)
+        self._client.on_message = self._on_message
+        self._client.connect_async("127.0.0.1", port)
+        self._client.loop_start()
+
+    def _on_message(self, _client: Any, _data: Any, message: mqtt.MQTTMessage) -> None:
+        text = message.payload.decode(errors="replace")
+        self.heard.append(Heard(message.topic, text, message.retain, time.monotonic()))
+
+    def publish(self, topic: str, payload: str | bytes, *, retain: bool = False) -> None:
+        """Publish with QoS 1, and wait until the broker has it."""
+        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(5)
+
+    def on(self, topic: str) -> list[Heard]:
+        """Return what was heard on a topic so far."""
+        return [message for message in self.heard if message.topic == topic]
+
+    def wait(self, topic: str, text: str | None = None, seconds: float = 20.0, count: int = 1) -> Heard:
+        """Wait until a topic has carried something (a text, so many times), and return the last of it."""
+
+        def look() -> list[Heard]:
+            found = [m for m in self.on(topic) if text is None or m.text == text]
+            return found if len(found) >= count else []
+
+        return wait_for(f"{topic} {text or ''}", look, seconds)[-1]
+
+    def results(self, output: str) -> dict[str, list[Any]]:
+        """Return the results of an output's commands by their ids."""
+        found: dict[str, list[Any]] = {}
+        for message in self.on(f"picket/demo/output/{output}/result"):
+            found.setdefault(message.json["id"], []).append(message.json)
+        return found
+
+    def close(self) -> None:
+        """Hang up."""
+        self._client.disconnect()
+        self._client.loop_stop()

@@ -1,0 +1,102 @@
+"""What stands for Slack and for Sentry: it takes what they would take, and can be full, broken or away."""
+
+import gzip
+import json
+from collections import deque
+from typing import Any
+
+from tests.servers.listener import Listener, Reply
+
+KEY = "0123456789abcdef0123456789abcdef"
+PROJECT = "42"
+HOOK = "/services/T000/B000/hook-secret"
+
+
+class Receiver:
+    """Both services on one port; a context manager that starts and stops it."""
+
+    def __init__(self) -> None:
+        """Choose a port; nothing listens yet."""
+        self.texts: list[str] = []  # what Slack took
+        self.events: list[dict[str, Any]] = []  # what Sentry took
+        self.refused: list[tuple[str, int]] = []  # path and status of all else
+        self.answers: deque[Reply] = deque()  # given to the next requests, which are not taken
+        self._listener = Listener(self._serve)
+
+    @property
+    def slack_url(self) -> str:
+        """Say where Slack's webhook is."""
+        return f"http://127.0.0.1:{self._listener.port}{HOOK}"
+
+    @property
+    def sentry_dsn(self) -> str:
+        """Say where Sentry's project is."""
+        return f"http://{KEY}@127.0.0.1:{self._listener.port}/{PROJECT}"
+
+    def start(self) -> None:
+        """Listen, on the same port every time."""
+        self._listener.start()
+
+    def stop(self) -> None:
+        """Be away: connections are refused."""
+        self._listener.stop()
+
+    def __enter__(self) -> "Receiver":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _serve(self, method: str, path: str, headers: Any, body: bytes) -> Reply:
+        if self.answers:
+            reply = self.answers.popleft()
+        elif (method, path) == ("POST", HOOK):
+            reply = self._slack(headers, body)
+        elif (method, path) == ("POST", f"/api/{PROJECT}/envelope/"):
+            reply = self._sentry(headers, body)
+        else:
+            reply = 404, {}, b"no_service"
+        if reply[0] != 200:
+            self.refused.append((path, reply[0]))
+        return reply
+
+    def _slack(self, headers: Any, body: bytes) -> Reply:
+        if "json" not in headers.get("Content-Type", ""):
+            return 400, {}, b"invalid_payload"
+        try:
+            text = json.loads(body).get("text")
+        except ValueError:
+            return 400, {}, b"invalid_payload"
+        if not text:
+            return 400, {}, b"no_text"
+        self.texts.append(text)
+        return 200, {}, b"ok"
+
+    def _sentry(self, headers: Any, body: bytes) -> Reply:
+        if f"sentry_key={KEY}" not in headers.get("X-Sentry-Auth", ""):
+            return 403, {}, b'{"detail":"bad sentry DSN public key"}'
+        try:
+            if headers.get("Content-Encoding") == "gzip":
+                body = gzip.decompress(body)
+            event = read_envelope(body)
+        except (ValueError, KeyError, OSError) as error:
+            return 400, {}, json.dumps({"detail": f"invalid event envelope: {error}"}).encode()
+        self.events.append(event)
+        return 200, {"Content-Type": "application/json"}, json.dumps({"id": event["event_id"]}).encode()
+
+
+def read_envelope(body: bytes) -> dict[str, Any]:
+    """Return the event of an envelope: a line of headers, then for each item its headers and so many bytes."""
+    head, _, rest = body.partition(b"\n")
+    identity = json.loads(head)["event_id"]
+    while rest:
+        item_head, _, rest = rest.partition(b"\n")
+        item = json.loads(item_head)
+        payload, rest = rest[: item["length"]], rest[item["length"] :].removeprefix(b"\n")
+        if item["type"] == "event":
+            event: dict[str, Any] = json.loads(payload)
+            if event["event_id"] != identity or len(identity) != 32:
+                raise ValueError("event_id")
+            return event
+    raise ValueError("no event")

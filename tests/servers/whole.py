@@ -1,0 +1,103 @@
+"""The whole release as `make run` starts it, on ports and in a folder of its own."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.servers.mqtt import Observer
+from tests.servers.release import free_ports, wait_for
+
+ROOT = Path(__file__).parent.parent.parent
+PORTS = (
+    "MQTT_PORT",
+    "PICKET__HUB__INGEST_PORT",
+    "PICKET__HUB__LIVE_PORT",
+    "PICKET__HUB__REQUEST_PORT",
+    "PICKET__SIMULATOR__BUS_PORT",
+    "PICKET__SIMULATOR__CONTROL_PORT",
+)
+
+
+class Whole:
+    """`picket run` with the demo configuration."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        """Take over config/ and choose free ports; nothing runs yet."""
+        self.folder = folder
+        ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
+        shutil.copytree(ROOT / "config", folder / "config")
+        file = folder / "config" / "picket.yaml"
+        bus = f"sim://127.0.0.1:{ports['PICKET__SIMULATOR__BUS_PORT']}"
+        file.write_text(file.read_text().replace("sim://127.0.0.1:7701", bus))
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PICKET", "MQTT_", "INFLUX_"))}
+        self.environment = {**kept, **ports, **environment}
+        self.mqtt_port = int(self.environment["MQTT_PORT"])
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Observer:
+        """Start the release, wait until it is online, and return an observer at its broker."""
+        with (self.folder / "run.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command("run"), cwd=self.folder, env=self.environment, stdout=log, stderr=log
+            )
+        observer = Observer(self.mqtt_port)
+        observer.wait("picket/demo/status", "online", 30)
+        observer.wait("picket/demo/input/hall/zone", "normal", 30)
+        observer.wait("picket/demo/output/door/state", "OFF", 30)
+        return observer
+
+    def command(self, *words: str) -> list[str]:
+        """Return `picket words...` as an argument vector."""
+        return [sys.executable, "-c", "from picket.cli import main; main()", *words]
+
+    def picket(self, *words: str) -> str:
+        """Run a `picket` command against the release and return what it prints."""
+        done = subprocess.run(
+            self.command(*words), cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def supervisor(self, *words: str) -> str:
+        """Run a supervisorctl command."""
+        command = [sys.executable, "-m", "supervisor.supervisorctl", "-c", "var/supervisord.conf", *words]
+        return subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+        ).stdout
+
+    def pid(self, program: str) -> int:
+        """Return the process id of a program; 0 when it does not run."""
+        text = self.supervisor("pid", program).strip()
+        return int(text) if text.isdigit() else 0
+
+    def kill(self, program: str) -> None:
+        """Kill a program with SIGKILL and wait until another process stands in its place."""
+        old = self.pid(program)
+        os.kill(old, signal.SIGKILL)
+        wait_for(f"another {program}", lambda: self.pid(program) not in (0, old), 20)
+
+    def pin(self, output: str) -> str:
+        """Return the level of an output's pin, as the simulated chip drives it."""
+        chips: list[dict[str, Any]] = json.loads(self.picket("simulate", "chips", "--json"))
+        return next(str(chip["outputs"][output]["level"]) for chip in chips if output in chip.get("outputs", {}))
+
+    def journal(self, topic: str) -> list[Any]:
+        """Return the journalled messages of a topic."""
+        return [json.loads(line) for line in self.picket("journal", topic, "--json").splitlines()]
+
+    def stop(self) -> int:
+        """Stop the release as Ctrl-C would, and return supervisord's exit code."""
+        if self.process is None:
+            return 0
+        process, self.process = self.process, None
+        process.terminate()
+        try:
+            return process.wait(timeout=40)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise

@@ -1,0 +1,281 @@
+"""The whole release, as a person runs it: recorded motion as volts in, MQTT out, commands to pins."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import zmq
+
+from tests.servers.mqtt import Observer
+from tests.servers.release import wait_for
+from tests.servers.whole import Whole
+
+pytestmark = pytest.mark.slow
+
+SERVICES = [
+    "hub",
+    "gateway",
+    "relay",
+    "gpio-input",
+    "automation",
+    "recorder",
+    "notifier",
+    "collectors.host",
+    "simulator",
+]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    whole = Whole(tmp_path_factory.mktemp("release"))
+    whole.start().close()
+    yield whole
+    whole.stop()
+
+
+@pytest.fixture
+def observer(whole: Whole) -> Iterator[Observer]:
+    observer = Observer(whole.mqtt_port)
+    observer.wait("picket/demo/status", "online")
+    yield observer
+    observer.close()
+
+
+def siren(number: str, seconds: float = 2, issued: timedelta = timedelta()) -> str:
+    issued_at = (datetime.now(UTC) + issued).isoformat()
+    return json.dumps({"state": "ON", "seconds": seconds, "id": number, "ttl_seconds": 10, "issued_at": issued_at})
+
+
+def command(
+    observer: Observer, number: str, payload: str, *, retain: bool = False, results: int = 1
+) -> dict[str, object]:
+    """Send a command to the siren and return the last of so many results with its id."""
+    observer.publish("picket/demo/output/siren/set", payload, retain=retain)
+    return wait_for(number, lambda: (r := observer.results("siren").get(number, [])) and len(r) >= results and r[-1])
+
+
+def quiet(observer: Observer) -> None:
+    """Wait until the hall has come to rest after an earlier story."""
+    wait_for("a quiet hall", lambda: observer.on("picket/demo/input/hall/state")[-1].text == "OFF")
+    wait_for("a dark light", lambda: observer.on("picket/demo/output/light/state")[-1].text == "OFF")
+    observer.heard.clear()
+
+
+def test_a_walk_becomes_one_event_and_turns_the_light_on_for_five_seconds(whole: Whole, observer: Observer) -> None:
+    quiet(observer)
+
+    whole.picket("simulate", "walk", "hall")
+    light_on = observer.wait("picket/demo/output/light/state", "ON")
+    pin_while_on = whole.pin("light")
+    light_off = observer.wait("picket/demo/output/light/state", "OFF")
+    observer.wait("picket/demo/input/hall/state", "OFF")
+    wait_for("the event's end", lambda: len(observer.on("picket/demo/event")) >= 2)
+
+    assert pin_while_on == "high"
+    assert 4.9 < light_off.at - light_on.at < 5.5
+    assert [m.text for m in observer.on("picket/demo/input/hall/state")] == ["ON", "OFF"]
+    events = [m.json for m in observer.on("picket/demo/event")]
+    assert [event["type"] for event in events] == ["new", "end"]
+    assert len({event["id"] for event in events}) == 1
+    assert "2 pulses" in events[0]["why"]
+
+
+def test_a_command_pulses_the_siren_and_gets_one_result(whole: Whole, observer: Observer) -> None:
+    result = command(observer, "a1", siren("a1"))
+    on = observer.wait("picket/demo/output/siren/state", "ON")
+    pin_while_on = whole.pin("siren")
+    off = observer.wait("picket/demo/output/siren/state", "OFF")
+
+    assert (result["accepted"], pin_while_on, whole.pin("siren")) == (True, "high", "low")
+    assert 1.9 < off.at - on.at < 2.3
+    assert len(observer.results("siren")["a1"]) == 1
+
+
+def test_commands_that_must_not_act_are_refused_and_say_why(observer: Observer) -> None:
+    first = siren("b1", seconds=0.2)
+    command(observer, "b1", first)
+    observer.wait("picket/demo/output/siren/state", "OFF")
+
+    again = command(observer, "b1", first, results=2)
+    stale = command(observer, "b2", siren("b2", issued=-timedelta(hours=1)))
+    retained = command(observer, "b3", siren("b3"), retain=True)
+    long = command(observer, "b4", siren("b4", seconds=9999))
+    observer.publish("picket/demo/output/siren/set", "OFF")
+
+    assert (again["accepted"], str(again["reason"])[:9]) == (False, "duplicate")
+    assert (stale["accepted"], str(stale["reason"])[:5]) == (False, "stale")
+    assert retained["accepted"] is False and "retained" in str(retained["reason"])
+    assert (long["accepted"], str(long["reason"])) == (True, "cut to 10 s: max_on_seconds is 10")
+    observer.wait("picket/demo/output/siren/state", "OFF")
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"{", b'{"state": "LOUD"}', b'{"state": "ON", "volume": 11}', b"\xff\xfe\x00", b"x" * 1_000_000, b"[]", b"1e999"],
+    ids=["no-json", "no-state", "unknown-key", "no-text", "a-megabyte", "a-list", "a-number"],
+)
+def test_rubbish_on_set_is_refused_and_harms_nothing(whole: Whole, observer: Observer, payload: bytes) -> None:
+    before = len(observer.on("picket/demo/output/siren/result"))
+
+    observer.publish("picket/demo/output/siren/set", payload)
+    refused = wait_for("a result", lambda: observer.on("picket/demo/output/siren/result")[before:])[0].json
+
+    assert (refused["accepted"], refused["state"]) == (False, "UNKNOWN") and refused["reason"]
+    assert whole.pin("siren") == "low"
+
+
+def test_with_the_broker_away_the_rule_works_and_events_arrive_later_once_with_their_times(whole: Whole) -> None:
+    observer = Observer(whole.mqtt_port)
+    observer.wait("picket/demo/status", "online")
+    quiet(observer)
+    known = {event["id"] for event in whole.journal("event.input.hall")}
+
+    whole.supervisor("stop", "broker")
+    whole.picket("simulate", "walk", "hall")
+    wait_for("the light", lambda: whole.pin("light") == "high")
+    walked = datetime.now(UTC)
+    wait_for("the walk's end", lambda: len(whole.journal("event.input.hall")) >= 2 * len(known) + 2, 30)
+    observer.heard.clear()
+    whole.supervisor("start", "broker")
+
+    wait_for("the events", lambda: len(observer.on("picket/demo/event")) >= 2, 40)
+    events = [m.json for m in observer.on("picket/demo/event")]
+    observer.close()
+    assert [event["type"] for event in events] == ["new", "end"]
+    assert events[0]["id"] not in known
+    began_at = datetime.fromisoformat(events[0]["began_at"])
+    assert abs((walked - began_at).total_seconds()) < 5
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_killed_service_comes_back_and_no_accepted_event_is_lost(whole: Whole, service: str) -> None:
+    observer = Observer(whole.mqtt_port)
+    observer.wait("picket/demo/status", "online", 30)
+    observer.wait("picket/demo/input/hall/state")
+    observer.wait("picket/demo/output/light/state")
+    quiet(observer)
+    before = {event["id"] for event in whole.journal("event.input.hall")}
+
+    whole.picket("simulate", "walk", "hall")
+    wait_for("the new event", lambda: {e["id"] for e in whole.journal("event.input.hall")} - before)
+    whole.kill(service)
+
+    def after_a_walk() -> bool:
+        whole.picket("simulate", "walk", "hall")
+        journalled = {e["id"] for e in whole.journal("event.input.hall")} - before
+        told = {m.json["id"] for m in observer.on("picket/demo/event")}
+        return len(journalled) >= 2 and journalled <= told
+
+    wait_for("both walks on MQTT", after_a_walk, 60)
+    new = [m.json["id"] for m in observer.on("picket/demo/event") if m.json["type"] == "new"]
+    observer.close()
+    assert len(new) == len(set(new))
+
+
+def test_rubbish_on_the_hubs_ports_harms_nothing(whole: Whole, observer: Observer) -> None:
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    for name in ("PICKET__HUB__INGEST_PORT", "PICKET__HUB__LIVE_PORT", "PICKET__HUB__REQUEST_PORT"):
+        port = int(whole.environment[name])
+        with socket.create_connection(("127.0.0.1", port)) as raw:
+            raw.sendall(os.urandom(100_000))
+        dealer = context.socket(zmq.DEALER)
+        dealer.connect(f"tcp://127.0.0.1:{port}")
+        for size in (0, 1, 16, 70_000):
+            dealer.send_multipart([os.urandom(size)] * 4)
+        dealer.close(linger=500)
+    context.term()
+
+    result = command(observer, "r1", siren("r1", seconds=0.2))
+
+    assert result["accepted"] is True
+    assert "RUNNING" in whole.supervisor("status", "hub")
+
+
+def test_doctor_finds_all_well(whole: Whole) -> None:
+    report = whole.picket("doctor")
+
+    assert "BAD" not in report
+    assert "MCP23017 0x20" in report
+
+
+def test_a_truncated_journal_is_set_aside_and_the_release_goes_on(tmp_path: Path) -> None:
+    whole = Whole(tmp_path)
+    data = tmp_path / "var"
+    data.mkdir()
+    (data / "journal.sqlite").write_bytes(b"SQLite format 3\0" + os.urandom(5000))
+    observer = whole.start()
+    try:
+        whole.picket("simulate", "walk", "hall")
+        observer.wait("picket/demo/event")
+    finally:
+        observer.close()
+        whole.stop()
+
+    assert list(data.glob("journal.sqlite.broken-*"))
+
+
+def test_sigterm_turns_outputs_off_says_offline_and_leaves_no_process(tmp_path: Path) -> None:
+    whole = Whole(tmp_path)
+    observer = whole.start()
+    pids = [whole.pid(service) for service in SERVICES]
+    command(observer, "t1", siren("t1", seconds=9))
+    observer.wait("picket/demo/output/siren/state", "ON")
+
+    code = whole.stop()
+
+    observer.wait("picket/demo/output/siren/state", "OFF", 5)
+    observer.wait("picket/demo/status", "offline", 5)
+    observer.close()
+    assert code == 0
+    assert all(not Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("channel: 1", "chanel: 1", "config/picket.yaml:15: inputs.hall.chanel: unknown key"),
+        ("device: demo", "device: [", "config/picket.yaml:"),
+    ],
+    ids=["unknown-key", "no-yaml"],
+)
+def test_a_broken_configuration_starts_nothing_and_says_where(tmp_path: Path, old: str, new: str, message: str) -> None:
+    whole = Whole(tmp_path)
+    file = tmp_path / "config" / "picket.yaml"
+    file.write_text(file.read_text().replace(old, new, 1))
+
+    done = subprocess.run(
+        whole.command("run"), cwd=tmp_path, env=whole.environment, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode != 0
+    assert message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
+    whole = Whole(tmp_path)
+    with socket.create_server(("127.0.0.1", whole.mqtt_port)):
+        done = subprocess.run(
+            whole.command("run"), cwd=tmp_path, env=whole.environment, capture_output=True, text=True, check=False
+        )
+
+    assert done.returncode != 0
+    assert done.stderr.splitlines() == [
+        f"picket run: port {whole.mqtt_port} (MQTT) is taken: set MQTT_PORT, "
+        "or use the broker there with MQTT_HOST=127.0.0.1"
+    ]
+
+
+def test_an_interrupt_stops_it_like_ctrl_c(tmp_path: Path) -> None:
+    whole = Whole(tmp_path)
+    whole.start().close()
+    assert whole.process
+
+    whole.process.send_signal(signal.SIGINT)
+
+    assert whole.process.wait(timeout=40) == 0
