@@ -90,6 +90,11 @@ class Whole:
         """Return the journalled messages of a topic."""
         return [json.loads(line) for line in self.picket("journal", topic, "--json").splitlines()]
 
+    def state(self, name: str) -> tuple[str, str]:
+        """Return an input's last journalled motion and zone."""
+        last = self.journal(f"input.state.{name}")[-1]
+        return last["motion"], last["zone"]
+
     def stop(self) -> int:
         """Stop the release as Ctrl-C would, and return supervisord's exit code."""
         if self.process is None:

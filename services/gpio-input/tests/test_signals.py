@@ -35,6 +35,16 @@ def test_a_lasting_shift_becomes_the_new_rest() -> None:
     assert (active[0], active[-1]) == (True, False)
 
 
+def test_a_rest_that_was_learned_in_the_middle_of_a_walk_is_mended_in_seconds() -> None:
+    signal = AnalogSignal(AnalogPir(channel=1))
+    for n in range(60):
+        signal.update(4.0, n / 60)
+
+    active = [signal.update(2.5, 1 + n / 60).active for n in range(60 * 8)]
+
+    assert (active[0], active[-1]) == (True, False)
+
+
 def test_a_short_is_a_zone_only_when_it_lasts_and_is_never_motion() -> None:
     signal = AnalogSignal(AnalogPir(channel=1, fault_after_seconds=2.0))
     signal.update(2.5, 0)

@@ -8,6 +8,10 @@ from picket.messages import Zone
 
 BAND_HYSTERESIS_VOLTS = 0.05
 BASELINE_WHILE_ACTIVE = 4.0  # the baseline follows so much slower while the signal swings
+# A person swings the signal to both sides of its rest. What stays on one side for so long is a rest that has moved
+# (or one that was learned in the middle of a walk), and is followed fast.
+ONE_SIDED_SECONDS = 3.0
+MOVED_REST_SECONDS = 1.0
 
 
 class Meaning(NamedTuple):
@@ -67,16 +71,20 @@ class AnalogSignal:
         self._active = False
         self._first: float | None = None
         self._last = 0.0
+        self._above = False
+        self._one_sided_since = 0.0
         self.baseline = math.nan
 
     def update(self, volts: float, now: float) -> Meaning:
         """Take in a sample; the baseline follows it."""
         settings = self._settings
         if self._first is None:
-            self._first, self._last, self.baseline = now, now, volts
+            self._first, self._last, self._one_sided_since, self.baseline = now, now, now, volts
         zone = self._zone.update(self._zone_of(volts), now)
         level = abs(volts - self.baseline)
         self._active = level >= (settings.off_below_volts if self._active else settings.on_above_volts)
+        if not self._active or (volts > self.baseline) != self._above:
+            self._above, self._one_sided_since = volts > self.baseline, now
         self._follow(volts, now)
         return Meaning(zone, self._active and zone == "normal", level)
 
@@ -89,7 +97,9 @@ class AnalogSignal:
         step, self._last = max(0.0, now - self._last), max(now, self._last)
         age = self._last - (self._first or 0.0)
         seconds = min(self._settings.baseline_seconds, age + step)
-        if self._active:
+        if now - self._one_sided_since > ONE_SIDED_SECONDS:
+            seconds = MOVED_REST_SECONDS
+        elif self._active:
             seconds = self._settings.baseline_seconds * BASELINE_WHILE_ACTIVE
         if seconds > 0:
             self.baseline += (volts - self.baseline) * min(1.0, step / seconds)
