@@ -6,14 +6,17 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import zmq
 
+from picket.messages import Reading
+from tests.servers.influxdb import InfluxDB
 from tests.servers.mqtt import Observer
-from tests.servers.release import wait_for
+from tests.servers.release import Release, wait_for
 from tests.servers.whole import Whole
 
 pytestmark = pytest.mark.slow
@@ -92,6 +95,9 @@ def test_a_walk_becomes_one_event_and_turns_the_light_on_for_five_seconds(whole:
 
 
 def test_a_command_pulses_the_siren_and_gets_one_result(whole: Whole, observer: Observer) -> None:
+    observer.wait("picket/demo/output/siren/state", "OFF")
+    observer.heard.clear()
+
     result = command(observer, "a1", siren("a1"))
     on = observer.wait("picket/demo/output/siren/state", "ON")
     pin_while_on = whole.pin("siren")
@@ -247,7 +253,7 @@ def test_sigterm_turns_outputs_off_says_offline_and_leaves_no_process(tmp_path: 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("channel: 1", "chanel: 1", "config/picket.yaml:15: inputs.hall.chanel: unknown key"),
+        ("channel: 1", "chanel: 1", "config/picket.yaml:16: inputs.hall.chanel: unknown key"),
         ("device: demo", "device: [", "config/picket.yaml:"),
     ],
     ids=["unknown-key", "no-yaml"],
@@ -287,3 +293,67 @@ def test_an_interrupt_stops_it_like_ctrl_c(tmp_path: Path) -> None:
     whole.process.send_signal(signal.SIGINT)
 
     assert whole.process.wait(timeout=40) == 0
+
+
+def test_events_and_readings_are_in_influxdb_once_after_it_was_away(tmp_path: Path) -> None:
+    (tmp_path / "database").mkdir()
+    with InfluxDB(tmp_path / "database") as database:
+        database.stop()
+        whole = Whole(tmp_path, INFLUX_URL=database.url, INFLUX_TOKEN=database.token)
+        observer = whole.start()
+        try:
+            whole.picket("simulate", "walk", "hall")
+            wait_for("the walk's end", lambda: len(whole.journal("event.input.hall")) == 2, 30)
+            events = whole.journal("event.input.hall")
+
+            database.start()
+            wait_for("the events", lambda: len(database.query('SELECT * FROM "input"')) == 2, 90)
+            rows = database.query('SELECT * FROM "input"')
+            times = [reading["time_ns"] for reading in whole.journal("reading.host")]
+            wait_for("the readings", lambda: len(database.query('SELECT "load_1m" FROM "host"')) >= len(times))
+        finally:
+            observer.close()
+            whole.stop()
+        readings = [row["time"] for row in database.query('SELECT "load_1m" FROM "host"')]
+
+    assert sorted(row["time"] for row in rows) == [event["time_ns"] for event in events]
+    assert len(readings) == len(set(readings)) and set(times) <= set(readings)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MB; needs root."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"a small file system can't be mounted here: {mounted.stderr.decode().strip()}")
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_a_full_disk_degrades_says_so_loses_no_accepted_message_and_heals(tmp_path: Path, small_disk: Path) -> None:
+    release = Release(tmp_path, PICKET__DATA_DIR=str(small_disk))
+    try:
+        release.start_hub()
+        producer = release.producer("p")
+        ballast = small_disk / "ballast"
+        with suppress(OSError):
+            ballast.write_bytes(b"x" * 2_000_000)
+        with release.hearing("fault.hub", "reading.", "health.hub") as heard:
+            wait_for("the hub's health, live", heard)
+            wait_for("a way to the hub", lambda: producer.socket.poll(50, zmq.POLLOUT))
+            for number in range(500):
+                values = {"n": float(number)} | {f"filling_{n}": 0.1 for n in range(50)}
+                producer.publish("reading.air", Reading(time_ns=number, source="air", kind="air", values=values))
+            wait_for("the fault", lambda: [topic for topic, _ in heard() if topic == "fault.hub"])
+            wait_for("the live messages", lambda: sum(topic == "reading.air" for topic, _ in heard()) == 500)
+            assert producer.pending
+
+        ballast.unlink()
+        wait_for("the commits", lambda: producer.tick() or producer.pending == 0, 30)
+        stored = [json.loads(entry.body)["values"]["n"] for entry in release.journal("reading.")]
+    finally:
+        release.close()
+
+    assert stored == sorted(set(stored)) and stored[-1] == 499

@@ -4,7 +4,7 @@ import argparse
 import sys
 from importlib.metadata import entry_points
 
-from picket.errors import PicketError
+from picket.errors import ConfigError, PicketError
 
 
 def main() -> None:
@@ -24,6 +24,8 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         sys.exit(arguments.run(arguments))
+    except ConfigError as error:
+        sys.exit(str(error))  # each line names its place
     except PicketError as error:
         sys.exit(f"picket {arguments.command}: {error}")
     except KeyboardInterrupt:
