@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 from picket.config import Config
 
-# Started from low to high, stopped from high to low: what others need starts first and stops last; the guard stops
-# before the gateway, so that the gateway can still say what the outputs are.
-SIMULATOR, BROKER, HUB, CONSUMER, GATEWAY, GUARD, PRODUCER, CONSOLE = range(10, 90, 10)
+# Started from low to high, stopped from high to low, one after the other: what others need starts first and stops last.
+# The guard stops first of all, while the gateway can still say that its outputs are off.
+SIMULATOR, BROKER, HUB, GATEWAY, CONSUMER, PRODUCER, CONSOLE, GUARD = range(10, 90, 10)
 
 
 class Program(NamedTuple):

@@ -11,6 +11,7 @@ import errno
 import os
 import socket
 import struct
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Protocol
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 from smbus2 import SMBus, i2c_msg
 
 READ = 1
+SIMULATOR_STARTS_SECONDS = 5.0
 
 
 class Bus(Protocol):
@@ -86,11 +88,19 @@ class SimBus(MessageBus):
     """The simulator's bus; a simulator that went away is an OSError, and is dialled anew at the next transfer."""
 
     def __init__(self, address: str) -> None:
-        """Dial "sim://host:port"."""
+        """Dial "sim://host:port"; a simulator that starts beside us is waited for, as a real bus is there from the boot."""
         parts = urlsplit(address)
         self._peer = (parts.hostname or "127.0.0.1", parts.port or 7701)
         self._socket: socket.socket | None = None
-        self._dial()
+        deadline = time.monotonic() + SIMULATOR_STARTS_SECONDS
+        while True:
+            try:
+                self._dial()
+                return
+            except ConnectionRefusedError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
 
     def transfer(self, messages: Iterable[tuple[int, int, bytes | int]]) -> bytes:
         """Carry the messages in one go; raises OSError with the errno that the kernel would give."""
