@@ -41,11 +41,18 @@ class HealthBeat:
         """Add a figure to every beat."""
         self._figures[name] = figure
 
+    def figures(self) -> dict[str, Any]:
+        """Return what all figures are now."""
+        return {name: figure() for name, figure in self._figures.items()}
+
     def begin(self, subject: str, text: str, traceback: str = "") -> None:
-        """Say that `subject` is at fault, unless it was already."""
-        if subject not in self.faults:
-            self.faults[subject] = text
-            log.error("%s: %s", subject, text)
+        """Say that `subject` is at fault; another reason for a fault that stands is logged, and is in the next beat."""
+        before = self.faults.get(subject)
+        if before == text:
+            return
+        self.faults[subject] = text
+        log.error("%s: %s", subject, text)
+        if before is None:
             self._publish(subject, "begin", text, traceback)
 
     def end(self, subject: str, text: str = "works again") -> None:
@@ -64,7 +71,7 @@ class HealthBeat:
                 state="degraded" if self.faults else "ok",
                 uptime_seconds=round(self._clock() - self._started, 1),
                 faults=dict(self.faults),
-                figures={name: figure() for name, figure in self._figures.items()},
+                figures=self.figures(),
             ),
         )
 

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from smbus2 import SMBus, i2c_msg
 
 READ = 1
-SIMULATOR_STARTS_SECONDS = 5.0
+BUS_APPEARS_SECONDS = 5.0  # after a boot, or beside a simulator that starts at the same time
 
 
 class Bus(Protocol):
@@ -37,12 +37,16 @@ class Bus(Protocol):
     def close(self) -> None: ...
 
 
-def open_bus(address: str) -> Bus:
-    """Open "/dev/i2c-1" or "sim://127.0.0.1:7701"; raises OSError when there is no such bus."""
-    if address.startswith("sim://"):
-        return SimBus(address)
-    bus: Bus = SMBus(address)
-    return bus
+def open_bus(address: str, patience_seconds: float = 0.0) -> Bus:
+    """Open "/dev/i2c-1" or "sim://127.0.0.1:7701"; raises OSError when there is none, even after some patience."""
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        try:
+            return SimBus(address) if address.startswith("sim://") else SMBus(address)
+        except OSError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.05)
 
 
 class MessageBus:
@@ -88,19 +92,11 @@ class SimBus(MessageBus):
     """The simulator's bus; a simulator that went away is an OSError, and is dialled anew at the next transfer."""
 
     def __init__(self, address: str) -> None:
-        """Dial "sim://host:port"; a simulator that starts beside us is waited for, as a real bus is there from the boot."""
+        """Dial "sim://host:port"."""
         parts = urlsplit(address)
         self._peer = (parts.hostname or "127.0.0.1", parts.port or 7701)
         self._socket: socket.socket | None = None
-        deadline = time.monotonic() + SIMULATOR_STARTS_SECONDS
-        while True:
-            try:
-                self._dial()
-                return
-            except ConnectionRefusedError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
+        self._dial()
 
     def transfer(self, messages: Iterable[tuple[int, int, bytes | int]]) -> bytes:
         """Carry the messages in one go; raises OSError with the errno that the kernel would give."""

@@ -140,7 +140,7 @@ def decode(topic: str, body: bytes) -> Message:
         if topic.startswith(prefix):
             try:
                 return decoder.decode(body)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise WireError(f"{topic}: {error}") from error
     raise WireError(f"{topic[:60]!r} is no topic of the bus")
 

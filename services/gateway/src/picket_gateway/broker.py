@@ -7,12 +7,13 @@ MQTT 5 is tried first; that a broker knows only 3.1.1 is remembered.
 import logging
 import random
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import MQTTErrorCode
 
+from picket.backoff import Backoff
 from picket.config.schema import Mqtt
 from picket.loop import Loop
 from picket_gateway import session
@@ -73,7 +74,7 @@ class Broker:
         self._proven = False  # by a connection that came to be
         self._answered = False
         self._refusal = ""
-        self._attempts = 0
+        self._pauses = pauses()
         self._file = -1
         self._writing = False
         loop.every(MISC_SECONDS, self._misc)
@@ -134,9 +135,8 @@ class Broker:
             return
         was_up, self._up, self._client = self._up, False, None
         if was_up and self._loop.now() - self._up_since > LONGEST_PAUSE_SECONDS:
-            self._attempts = 0
-        self._loop.at(self._loop.now() + pause_seconds(self._attempts, random.random()), self.connect)
-        self._attempts += 1
+            self._pauses.reset()
+        self._loop.at(self._loop.now() + self._pauses.next_seconds(), self.connect)
         self._listener.lost(f"{self._address}: {self._refusal or why}")
 
     def _expect_answer(self, client: Client) -> None:
@@ -224,7 +224,6 @@ class Broker:
         self._listener.received(topic, message.payload, message.retain)
 
 
-def pause_seconds(attempts: int, jitter: float) -> float:
-    """Return how long to wait after so many attempts; `jitter` in 0..1 keeps a fleet from coming back as one."""
-    longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(attempts, 10))
-    return longest * (0.5 + jitter / 2)
+def pauses(chance: Callable[[], float] = random.random) -> Backoff:
+    """Return the pauses between attempts: up to a half of each is left to chance, for a fleet not to come back as one."""
+    return Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, jitter=lambda: 0.5 + chance() / 2)

@@ -17,6 +17,8 @@ from picket_gateway.states import level
 
 QUERY = Query(topics=("event.input.", "output.result."), consumer="gateway", start="earliest", wait_seconds=5.0)
 REFUSED_AGAIN_SECONDS = 5.0
+# Events are not retained: after an outage of the broker its other clients get this long to come back and subscribe.
+SUBSCRIBERS_RETURN_SECONDS = 2.0
 FAULT = "delivery"
 
 
@@ -31,13 +33,15 @@ class Delivery:
         self._batch: Batch | None = None
         self._unacknowledged: dict[int, Entry] = {}
         self._since_ns = 0
+        self._patience_seconds = 0.0
         self._reader = runtime.read_journal(QUERY, self._deliver)
         self.pause()
 
     def resume(self) -> None:
-        """Read on from the stored cursor."""
-        self._since_ns = time.time_ns()
-        self._reader.retry()
+        """Read on from the stored cursor; after an outage not before the broker's other clients are back."""
+        self._since_ns = time.time_ns() + int(self._patience_seconds * 1e9)
+        self._reader.pause(self._patience_seconds)
+        self._patience_seconds = SUBSCRIBERS_RETURN_SECONDS
 
     def pause(self) -> None:
         """Forget the batch at hand, and do not read."""

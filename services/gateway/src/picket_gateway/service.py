@@ -71,10 +71,6 @@ class Gateway:
     def lost(self, why: str) -> None:
         """Degrade: the journal waits, states are kept."""
         self._delivery.pause()
-        faults = self._runtime.health.faults
-        if faults.get("broker", why) != why:
-            log.error("broker: %s", why)
-            faults["broker"] = why  # still the same fault, but not for the same reason
         self._runtime.health.begin("broker", why)
 
     def subscribed(self, refusal: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from picket.config import Config
 from picket.config.schema import AdcBoard
-from picket.i2c import open_bus
+from picket.i2c import BUS_APPEARS_SECONDS, open_bus
 from picket.messages import InputState
 from picket.service import Runtime
 from picket_gpio_input.detector import Detector
@@ -104,13 +104,15 @@ class GpioInput:
 
     def _sample_bus(self, bus_address: str) -> None:
         health = self._runtime.health
+        patience_seconds = BUS_APPEARS_SECONDS
         while not self._stopping.is_set():
             try:
-                bus = open_bus(bus_address)
+                bus = open_bus(bus_address, patience_seconds)
             except OSError as error:
                 health.begin(f"bus {bus_address}", f"can't be opened: {error.strerror or error}")
                 for name in self._names_on(bus_address):
                     self._points[name].lose("no I2C bus", time.monotonic())
+                patience_seconds = 0.0
                 self._stopping.wait(REOPEN_SECONDS)
                 continue
             health.end(f"bus {bus_address}")

@@ -7,7 +7,7 @@ from typing import Any
 from picket.config import Config
 from picket.config.schema import Output
 from picket.health import HealthBeat
-from picket.i2c import Bus, open_bus
+from picket.i2c import BUS_APPEARS_SECONDS, Bus, open_bus
 from picket.messages import OnOff
 from picket_relay.mcp23017 import Mcp23017
 
@@ -26,6 +26,7 @@ class Expander:
         self._pins = pins
         self._health = health
         self._bus: Bus | None = None
+        self._patience_seconds = BUS_APPEARS_SECONDS  # at the start alone: later it would keep other outputs waiting
         self._chip: Mcp23017 | None = None
         self._driven: int | None = None  # what the chip was last told; None when that is not known
 
@@ -73,15 +74,17 @@ class Expander:
         return f"expander 0x{self._address:02x}"
 
     def _set_up(self, word: int) -> None:
-        self._bus = self._bus or open_bus(self._bus_address)
+        self._bus = self._bus or open_bus(self._bus_address, self._patience_seconds)
         outputs = sum(1 << bit for bit, _ in self._pins.values())
         self._chip = Mcp23017(self._bus, self._address, outputs)
         before = self._chip.set_up(word)
+        self._patience_seconds = 0.0
         driven = ~before.directions & before.latch & 0xFFFF
         log.info("%s set up; it was driving %04x, drives %04x now", self._subject, driven, word)
 
     def _lose(self, error: OSError) -> None:
         self._driven = None
+        self._patience_seconds = 0.0
         self._health.begin(self._subject, f"does not answer on {self._bus_address}: {error.strerror or error}")
         if self._bus:
             self._bus.close()
