@@ -1,0 +1,51 @@
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from picket.config import load_with_origins
+from picket_base.run import StartError, check_ports, has_own_broker, refuse_a_second
+
+PORTS = """
+hub: {{ingest_port: {0}, live_port: {1}, request_port: {2}}}
+mqtt: {{port: {3}}}
+"""
+
+
+def configuration(folder: Path) -> Path:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(4)]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    file = folder / "picket.yaml"
+    file.write_text("device: demo\n" + PORTS.format(*ports))
+    return file
+
+
+def test_a_taken_port_is_named_with_what_to_set(tmp_path: Path) -> None:
+    loaded = load_with_origins(configuration(tmp_path), {})
+    port = loaded.config.hub.live_port
+
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        pytest.raises(StartError, match=rf"port {port} \(the hub\) is taken: set PICKET__HUB__LIVE_PORT"),
+    ):
+        check_ports(loaded)
+
+
+def test_a_broker_that_was_named_is_used_and_its_port_may_be_taken(tmp_path: Path) -> None:
+    loaded = load_with_origins(configuration(tmp_path), {"MQTT_HOST": "127.0.0.1"})
+
+    with socket.create_server(("127.0.0.1", loaded.config.mqtt.port)):
+        check_ports(loaded)
+
+    assert not has_own_broker(loaded)
+
+
+def test_a_second_start_in_the_same_folder_is_refused_and_a_stale_number_is_not(tmp_path: Path) -> None:
+    (tmp_path / "supervisord.pid").write_text(f"{os.getpid()}\n")
+
+    refuse_a_second(tmp_path)  # this process is no supervisord
+    (tmp_path / "supervisord.pid").write_text("rubbish")
+    refuse_a_second(tmp_path)

@@ -1,0 +1,38 @@
+from configparser import RawConfigParser
+from pathlib import Path
+
+import pytest
+
+from picket_base.programs import Program, python
+from picket_base.supervisord import control_socket, render
+
+
+def parsed(*programs: Program, folder: str = "/data") -> RawConfigParser:
+    parser = RawConfigParser()
+    parser.read_string(render(programs, Path(folder)))
+    return parser
+
+
+def test_every_program_comes_back_when_it_dies_and_logs_to_a_bounded_file() -> None:
+    relay = parsed(python("relay", "picket_relay", priority=50))["program:relay"]
+
+    assert (relay["autorestart"], relay["priority"]) == ("true", "50")
+    assert relay["stdout_logfile"] == "/data/log/relay.log"
+    assert int(relay["stdout_logfile_maxbytes"]) > 0
+
+
+def test_a_program_without_a_log_of_its_own_speaks_through_supervisord() -> None:
+    console = parsed(Program("console", ("echo",), 1, own_log=False))["program:console"]
+
+    assert (console["stdout_logfile"], console["stdout_logfile_maxbytes"]) == ("/dev/fd/1", "0")
+
+
+def test_blanks_and_percent_signs_survive_supervisords_own_reading() -> None:
+    program = parsed(Program("x", ("/opt/my programs/x", "50%"), 1))["program:x"]
+
+    assert program["command"] == "'/opt/my programs/x' 50%%"
+
+
+@pytest.mark.parametrize("folder", ["/data", "/" + "long/" * 30], ids=["short", "long"])
+def test_the_control_socket_fits_the_kernels_bound(folder: str) -> None:
+    assert len(str(control_socket(Path(folder)))) < 108
