@@ -16,7 +16,8 @@ import zmq
 from picket.messages import Reading
 from tests.servers.influxdb import InfluxDB
 from tests.servers.mqtt import Observer
-from tests.servers.release import Release, wait_for
+from tests.servers.release import Release
+from tests.servers.waiting import wait_for
 from tests.servers.whole import Whole
 
 pytestmark = pytest.mark.slow
@@ -333,7 +334,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_degrades_says_so_loses_no_accepted_message_and_heals(tmp_path: Path, small_disk: Path) -> None:
-    release = Release(tmp_path, PICKET__DATA_DIR=str(small_disk))
+    release = Release(tmp_path, data_dir=str(small_disk))
     try:
         release.start_hub()
         producer = release.producer("p")

@@ -1,5 +1,4 @@
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,17 +8,15 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests.servers.ports import free_ports
+from tests.servers.waiting import wait_for
+
 pytestmark = pytest.mark.slow
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
 def broker() -> Iterator[tuple[subprocess.Popen[str], int]]:
-    port = free_port()
+    port = free_ports(1)[0]
     command = [sys.executable, "-m", "picket_simulator.broker", "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout
@@ -32,6 +29,7 @@ def connected(port: int) -> Client:
     client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv311)
     client.connect("127.0.0.1", port)
     client.loop_start()
+    wait_for("the broker's welcome", client.is_connected)
     return client
 
 

@@ -63,7 +63,7 @@ class InfluxDB:
         file.write_text(CONFIGURATION.format(folder=self._folder, port=self._store_port))
         with (self._folder / "influxd.log").open("ab") as log:
             self._store = subprocess.Popen([PROGRAM, "run", "-config", str(file)], stdout=log, stderr=log)
-        wait_for(self._store_answers, "influxd", 30)
+        wait_for("influxd", self._store_answers, 30)
         self.query(f'CREATE DATABASE "{self.bucket}"')
         self._front.start()
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.servers.release import wait_for
+from tests.servers.waiting import wait_for
 
 
 class Heard(NamedTuple):

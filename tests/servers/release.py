@@ -1,16 +1,16 @@
-"""Processes of the release on ports of their own: what tests start, look at and end."""
+"""Single services of the release, a process each, with one configuration between them."""
 
 import os
 import signal
-import socket
+import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+import yaml
 import zmq
 
 from picket.bus import Endpoints
@@ -19,58 +19,47 @@ from picket.bus.producer import Producer
 from picket.bus.subscriber import Subscriber
 from picket.config import Config, load
 from picket.errors import BusError
+from picket.messages import Message
+from tests.servers.ports import free_ports
+from tests.servers.waiting import wait_for
 
-Found = TypeVar("Found")
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of the loopback that are free now, all different."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
-
-
-def wait_for(what: str, look: Callable[[], Found], seconds: float = 15.0) -> Found:
-    """Look again and again until something is found, and return it; fails by name when time is up."""
-    deadline = time.monotonic() + seconds
-    pause = socket.socketpair()
-    pause[0].settimeout(0.02)
-    try:
-        while True:
-            found = look()
-            if found:
-                return found
-            assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
-            with suppress(TimeoutError):
-                pause[0].recv(1)
-    finally:
-        for end in pause:
-            end.close()
+# What would change the configuration is the test's to set.
+OURS = ("PICKET", "MQTT_", "INFLUX_", "SLACK_", "SENTRY_")
 
 
 class Release:
-    """A configuration of its own under `folder`, and the processes started with it."""
+    """A configuration of its own, and the processes started with it: a context manager that ends them."""
 
-    def __init__(self, folder: Path, extra: str = "", **environment: str) -> None:
-        """Write a configuration with free ports, and `extra` YAML sections; nothing runs yet."""
+    def __init__(self, folder: Path, extra: str = "", **sections: Any) -> None:
+        """Write a configuration with free ports, `sections`, and `extra` YAML; nothing runs yet.
+
+        The simulator's bus is BUS in `extra`; variables go into `environment`.
+        """
         ingest, live, request, mqtt, bus, control = free_ports(6)
         self.folder = folder
         self.mqtt_port = mqtt
         self.file = folder / "picket.yaml"
+        configuration = {
+            "device": "test",
+            "data_dir": str(folder / "data"),
+            "hub": {"ingest_port": ingest, "live_port": live, "request_port": request},
+            "mqtt": {"port": mqtt, "keepalive_seconds": 2},
+            "simulator": {"bus_port": bus, "control_port": control},
+            **sections,
+        }
         self.file.write_text(
-            "device: test\n"
-            f"data_dir: {folder}/data\n"
-            f"hub: {{ingest_port: {ingest}, live_port: {live}, request_port: {request}}}\n"
-            f"mqtt: {{port: {mqtt}, keepalive_seconds: 2}}\n"
-            f"simulator: {{bus_port: {bus}, control_port: {control}}}\n"
-            + extra.replace("BUS", f"sim://127.0.0.1:{bus}")
+            yaml.safe_dump(configuration, sort_keys=False) + extra.replace("BUS", f"sim://127.0.0.1:{bus}")
         )
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PICKET", "MQTT_", "INFLUX_"))}
-        self.environment = {**kept, "PICKET_CONFIG": str(self.file), "PYTHONUNBUFFERED": "1", **environment}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+        self.environment = {**kept, "PICKET_CONFIG": str(self.file), "PYTHONUNBUFFERED": "1"}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.context: zmq.Context[Any] = zmq.Context()
+
+    def __enter__(self) -> "Release":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def config(self) -> Config:
@@ -99,7 +88,12 @@ class Release:
     def start_hub(self) -> subprocess.Popen[bytes]:
         """Start the hub and wait until it answers."""
         process = self.start("picket_hub")
-        wait_for("the hub", self.answers)
+
+        def up() -> bool:
+            assert process.poll() is None, self.log("picket_hub")
+            return self.answers()
+
+        wait_for("the hub", up)
         return process
 
     def answers(self) -> bool:
@@ -131,9 +125,24 @@ class Release:
             if len(batch.entries) < 1000:
                 return found
 
+    def consumers(self) -> set[str]:
+        """Name the consumers that have read of the journal."""
+        file = Path(self.config.data_dir) / "journal.sqlite"
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as journal:
+            return {name for (name,) in journal.execute("SELECT consumer FROM cursors")}
+
     def producer(self, name: str) -> Producer:
         """Return a producer of this test's own."""
         return Producer(self.context, self.endpoints, name, "test")
+
+    def publish(self, *messages: tuple[str, Message]) -> None:
+        """Publish messages by topic, and wait until the hub has committed them."""
+        producer = self.producer("test")
+        for topic, message in messages:
+            producer.publish(topic, message)
+        committed = producer.flush(20)
+        producer.close()
+        assert committed, "the hub did not take the messages"
 
     @contextmanager
     def hearing(self, *prefixes: str) -> Iterator[Callable[[], list[tuple[str, bytes]]]]:
@@ -151,13 +160,16 @@ class Release:
             subscriber.close()
 
     def close(self) -> None:
-        """End every process, the last started first."""
+        """End every process, the last started first; fails by name for one that had to be killed."""
+        stuck = []
         for name in reversed(list(self.processes)):
             process = self.processes.pop(name)
             process.terminate()
             try:
-                process.wait(timeout=10)
+                process.wait(timeout=15)
             except subprocess.TimeoutExpired:
+                stuck.append(name)
                 process.kill()
                 process.wait()
         self.context.destroy(linger=0)
+        assert not stuck, f"SIGTERM did not end {', '.join(stuck)}"

@@ -2,15 +2,16 @@
 
 import time
 from collections.abc import Callable
+from threading import Event
 from typing import TypeVar
 
 Found = TypeVar("Found")
 
 
-def wait_for(condition: Callable[[], Found], what: str, seconds: float = 20.0) -> Found:
-    """Return what `condition` returns as soon as that is true; raises AssertionError when time is up."""
+def wait_for(what: str, look: Callable[[], Found], seconds: float = 15.0) -> Found:
+    """Look again and again until something is found, and return it; fails by name when time is up."""
     deadline = time.monotonic() + seconds
-    while not (found := condition()):
+    while not (found := look()):
         assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
-        time.sleep(0.02)
+        Event().wait(0.02)
     return found

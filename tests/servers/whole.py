@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.servers.mqtt import Observer
-from tests.servers.release import free_ports, wait_for
+from tests.servers.ports import free_ports
+from tests.servers.waiting import wait_for
 
 ROOT = Path(__file__).parent.parent.parent
 PORTS = (

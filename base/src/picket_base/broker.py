@@ -15,7 +15,7 @@ def broker(port: int, folder: Path) -> Program:
         return python("broker", "picket_simulator.broker", "--port", str(port), priority=BROKER)
     file = folder / "mosquitto.conf"
     file.write_text(
-        f"# Written by `picket run`.\nlistener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
+        f"# Written by `picket run`.\nlistener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\n"
         f"log_dest stdout\nlog_type warning\nlog_type error\nuser {getpass.getuser()}\n"
     )
     return Program("broker", (mosquitto, "-c", str(file)), BROKER)

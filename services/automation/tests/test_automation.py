@@ -6,10 +6,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.servers.release import Release, wait_for
 
 from picket.bus.requests import Responder
 from picket.messages import InputState, OnOff, OutputCommand
+from tests.servers.release import Release
+from tests.servers.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -24,11 +25,10 @@ rules: {hall_light: {when: input hall motion, then: relay light on 5 s}}
 
 @pytest.fixture
 def release(tmp_path: Path) -> Iterator[Release]:
-    release = Release(tmp_path, CONFIG)
-    release.start_hub()
-    release.start("picket_automation")
-    yield release
-    release.close()
+    with Release(tmp_path, CONFIG) as release:
+        release.start_hub()
+        release.start("picket_automation")
+        yield release
 
 
 def test_motion_becomes_a_command_and_a_missing_guard_is_told(release: Release) -> None:

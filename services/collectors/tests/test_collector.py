@@ -73,11 +73,14 @@ def test_what_can_not_be_true_is_unknown(collector: Collector, hub: FakeHub, val
     assert [(f.subject, f.state) for f in hub.of(Fault)] == [("temperature_c", "begin")]
 
 
-def test_an_implausible_value_is_said_once_and_so_is_its_return(collector: Collector, hub: FakeHub) -> None:
-    for value in (999, 999, 21, 22):
+def test_implausible_values_are_said_once_and_so_is_their_return(
+    collector: Collector, hub: FakeHub, caplog: pytest.LogCaptureFixture
+) -> None:
+    for value in (999, 998, 21, 22):
         collector.take(measured(temperature_c=value), now=0.0)
 
     assert [f.text for f in hub.of(Fault)] == ["999 is not plausible: expected -40 to 125", "21 is plausible again"]
+    assert caplog.messages == ["temperature_c: 999 is not plausible: expected -40 to 125"]
 
 
 def test_a_source_that_fails_is_said_once_and_so_is_its_return(collector: Collector, hub: FakeHub) -> None:

@@ -15,7 +15,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from picket.bus.requests import Requester, Responder
 from picket.loop import Loop
 from picket.messages import OutputCommand, OutputResult, encode
-from tests.servers.release import Release, wait_for
+from tests.servers.release import Release
+from tests.servers.waiting import wait_for
 
 MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin") or ""
 BASE = "picket/test"

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from picket.messages import InputEvent, InputState, Message, OutputState, Reading
+from picket.messages import InputEvent, InputState, OutputState, Reading
 from picket_gateway.heartbeat import Heartbeat
 from services.gateway.tests.stage import MOSQUITTO, Observer, Site
-from tests.servers.release import wait_for
+from tests.servers.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not MOSQUITTO, reason="mosquitto is not installed")]
 
@@ -39,15 +39,6 @@ def event(number: int = 1) -> tuple[str, InputEvent]:
         why="one pulse",
     )
     return "event.input.hall", message
-
-
-def publish(site: Site, *messages: tuple[str, Message]) -> None:
-    """Publish messages by topic, and wait until the hub has committed them."""
-    producer = site.release.producer("test")
-    for topic, message in messages:
-        producer.publish(topic, message)
-    wait_for("the commit", lambda: producer.tick() or producer.pending == 0)
-    producer.close()
 
 
 @contextmanager
@@ -100,8 +91,7 @@ def test_a_stop_while_the_broker_is_silent_leaves_it_to_the_will(site: Site, con
 
 def test_live_states_are_retained(site: Site, connected: Observer) -> None:
     now = time.time_ns()
-    publish(
-        site,
+    site.release.publish(
         ("input.state.hall", InputState(time_ns=now, input="hall", motion="ON", zone="alarm")),
         ("output.state.siren", OutputState(time_ns=now, output="siren", state="OFF", why="start")),
         ("reading.air", Reading(time_ns=now, source="air", kind="air", values={"pm25": 3.5, "pm10": None})),
@@ -118,9 +108,9 @@ def test_live_states_are_retained(site: Site, connected: Observer) -> None:
 
 
 def test_the_heartbeat_tells_of_services_and_latency(site: Site, connected: Observer) -> None:
-    publish(site, event(1))
+    site.release.publish(event(1))
     wait_for("the first event", lambda: connected.last("event"))
-    publish(site, event(2))
+    site.release.publish(event(2))
 
     def beat() -> Heartbeat | None:
         beats = [msgspec.json.decode(payload, type=Heartbeat) for payload in connected.payloads("heartbeat")]
@@ -132,8 +122,8 @@ def test_the_heartbeat_tells_of_services_and_latency(site: Site, connected: Obse
 
 
 def test_an_event_arrives_once_with_its_own_bytes(site: Site, connected: Observer) -> None:
-    publish(site, event(1))
-    publish(site, event(2))
+    site.release.publish(event(1))
+    site.release.publish(event(2))
 
     wait_for("the events", lambda: len(connected.payloads("event")) >= 2)
     assert connected.payloads("event") == journalled(site)
@@ -141,11 +131,11 @@ def test_an_event_arrives_once_with_its_own_bytes(site: Site, connected: Observe
 
 
 def test_events_wait_for_a_broker_that_is_away(site: Site, connected: Observer) -> None:
-    publish(site, event(1))
+    site.release.publish(event(1))
     wait_for("the first event", lambda: connected.last("event"))
     site.broker.stop()
     wait_for("the loss", site.says("ERROR health: broker"))
-    publish(site, *(event(number) for number in range(2, 302)))
+    site.release.publish(*(event(number) for number in range(2, 302)))
 
     with held(site.release.processes["picket_gateway"]):  # until somebody listens
         site.broker.start()
@@ -158,11 +148,11 @@ def test_events_wait_for_a_broker_that_is_away(site: Site, connected: Observer) 
 
 
 def test_a_killed_gateway_goes_on_where_the_broker_had_acknowledged(site: Site, connected: Observer) -> None:
-    publish(site, event(1))
+    site.release.publish(event(1))
     wait_for("the first event", lambda: connected.last("event"))
     wait_for("the heartbeat after it", lambda: len(connected.payloads("heartbeat")) >= 2)
     site.release.kill("picket_gateway", signal.SIGKILL)
-    publish(site, event(2))
+    site.release.publish(event(2))
 
     site.start_gateway()
 
@@ -323,7 +313,7 @@ def test_tls_with_an_authority_of_ones_own(site: Site) -> None:
 
     wait_for("the connection", site.says("by MQTT 5"))
     observer = site.observe(authority=str(folder / "ca.pem"))
-    publish(site, *(event(number) for number in range(50)))
+    site.release.publish(*(event(number) for number in range(50)))
     wait_for("the events", lambda: len(observer.payloads("event")) == 50)
 
 
@@ -334,7 +324,7 @@ def test_a_publication_the_broker_refuses_is_kept_until_it_does_not(site: Site) 
     site.broker.settings.append(f"acl_file {rules}")
     site.broker.start()
     site.start_gateway()
-    publish(site, event())
+    site.release.publish(event())
     wait_for("the fault", lambda: [fault for fault in site.faults() if fault["subject"] == "delivery"])
 
     rules.write_text("topic readwrite #\n")

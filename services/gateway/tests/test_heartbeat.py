@@ -1,7 +1,7 @@
 import pytest
 
 from picket.messages import Health
-from picket_gateway.broker import pause_seconds
+from picket_gateway.broker import pauses
 from picket_gateway.heartbeat import ServiceHealth, Vitals
 
 NOW_NS = 1_700_000_000_000_000_000
@@ -49,8 +49,13 @@ def test_latencies_are_percentiles() -> None:
 
 
 @pytest.mark.parametrize(
-    ("attempts", "jitter", "expected"),
-    [(0, 1, 0.5), (0, 0, 0.25), (1, 1, 1.0), (4, 1, 8.0), (5, 1, 10.0), (5000, 0, 5.0)],
+    ("chance", "seconds"),
+    [
+        pytest.param(1.0, [0.5, 1, 2, 4, 8, 10, 10], id="longest"),
+        pytest.param(0.0, [0.25, 0.5, 1, 2, 4, 5, 5], id="shortest"),
+    ],
 )
-def test_attempts_are_spaced_out_up_to_a_bound(attempts: int, jitter: float, expected: float) -> None:
-    assert pause_seconds(attempts, jitter) == expected
+def test_attempts_are_spaced_out_up_to_a_bound(chance: float, seconds: list[float]) -> None:
+    backoff = pauses(lambda: chance)
+
+    assert [backoff.next_seconds() for _ in seconds] == seconds

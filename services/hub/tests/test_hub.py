@@ -13,7 +13,8 @@ import zmq
 from picket.bus.journal import Batch, JournalReader, Query
 from picket.bus.requests import Requester, Responder
 from picket.messages import Reading
-from tests.servers.release import Release, wait_for
+from tests.servers.release import Release
+from tests.servers.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -24,6 +25,9 @@ def release(tmp_path: Path) -> Iterator[Release]:
     release.start_hub()
     yield release
     release.close()
+
+
+NESTED = [b"read", b"1", b'{"x":' + b"[" * 50_000]
 
 
 def reading(value: float) -> Reading:
@@ -123,7 +127,14 @@ def test_rubbish_on_every_port_harms_nothing(release: Release) -> None:
     for endpoint in (release.endpoints.ingest, release.endpoints.request):
         dealer = release.context.socket(zmq.DEALER)
         dealer.connect(endpoint)
-        for frames in ([b""], [b"x"] * 9, [b"read", b"1", b"{"], [b"\xff" * 16, b"t", b"b"], [b"commit", b"\xff\xfe"]):
+        for frames in (
+            [b""],
+            [b"x"] * 9,
+            [b"read", b"1", b"{"],
+            [b"\xff" * 16, b"t", b"b"],
+            [b"commit", b"\xff\xfe"],
+            NESTED,
+        ):
             dealer.send_multipart(frames)
         dealer.send_multipart([b"a" * 16, b"reading.air", b"x" * 1_000_000])
         dealer.close(linger=200)

@@ -1,16 +1,17 @@
 """The notifier, a real hub, and what stands for Slack and Sentry."""
 
+import signal
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.servers.receiver import HOOK, KEY, Receiver
-from tests.servers.services import Services
-from tests.servers.waiting import wait_for
 
 from picket.messages import Fault, InputEvent, decode
+from tests.servers.receiver import HOOK, KEY, Receiver
+from tests.servers.release import Release
+from tests.servers.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -43,29 +44,29 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def services(tmp_path: Path, receiver: Receiver) -> Iterator[Services]:
-    with Services(tmp_path, log_level="debug", notifier={"cooldown_seconds": 3}) as running:
-        running.variables = {
+def release(tmp_path: Path, receiver: Receiver) -> Iterator[Release]:
+    with Release(tmp_path, log_level="debug", notifier={"cooldown_seconds": 3}) as running:
+        running.environment |= {
             "SLACK_WEBHOOK_URL": receiver.slack_url,
             "SENTRY_DSN": receiver.sentry_dsn,
             "PICKET_RELEASE": "picket@1.2.3",
         }
-        running.start("hub")
-        running.publish([motion("before")])
-        running.start("notifier")
-        wait_for(lambda: running.consumers() >= {"notifier-slack", "notifier-sentry"}, "the notifier's first look")
+        running.start_hub()
+        running.publish(motion("before"))
+        running.start("picket_notifier")
+        wait_for("the notifier's first look", lambda: running.consumers() >= {"notifier-slack", "notifier-sentry"})
         yield running
-        told = running.log("notifier").read_text()
+        told = running.log("picket_notifier")
         assert (HOOK in told, KEY in told) == (False, False), "a secret is in the log"
 
 
-def own_faults(services: Services) -> list[tuple[str, str]]:
-    messages = [decode(entry.topic, entry.body) for entry in services.journal("fault.notifier") or []]
+def own_faults(release: Release) -> list[tuple[str, str]]:
+    messages = [decode(entry.topic, entry.body) for entry in release.journal("fault.notifier")]
     return [(one.subject, one.state) for one in messages if isinstance(one, Fault)]
 
 
 def motions(receiver: Receiver) -> list[str]:
-    return [text.split(" (demo)")[0] for text in receiver.texts if "Motion" in text]
+    return [text.split(" (test)")[0] for text in receiver.texts if "Motion" in text]
 
 
 def subjects(receiver: Receiver) -> list[str]:
@@ -73,82 +74,82 @@ def subjects(receiver: Receiver) -> list[str]:
 
 
 def test_a_storm_is_folded_and_nothing_from_before_the_first_start_is_told(
-    services: Services, receiver: Receiver
+    release: Release, receiver: Receiver
 ) -> None:
-    services.publish([motion() for _ in range(300)])
+    release.publish(*(motion() for _ in range(300)))
 
-    wait_for(lambda: len(receiver.texts) == 2, "the first of it and the rest")
-    assert receiver.texts[0].startswith("Motion at hall (demo), ")
+    wait_for("the first of it and the rest", lambda: len(receiver.texts) == 2)
+    assert receiver.texts[0].startswith("Motion at hall (test), ")
     assert receiver.texts[0].endswith(" UTC: 2 pulses")
     assert receiver.texts[1].endswith(" UTC: 2 pulses (and 298 more)")
 
 
-def test_slack_is_away_and_nothing_is_lost_over_a_restart(services: Services, receiver: Receiver) -> None:
+def test_slack_is_away_and_nothing_is_lost_over_a_restart(release: Release, receiver: Receiver) -> None:
     receiver.stop()
-    services.publish([motion("hall", seconds_ago=600), motion("yard")])
-    wait_for(lambda: ("slack", "begin") in own_faults(services), "the fault")
+    release.publish(motion("hall", seconds_ago=600), motion("yard"))
+    wait_for("the fault", lambda: ("slack", "begin") in own_faults(release))
 
-    services.stop("notifier")
-    services.start("notifier")
-    wait_for(lambda: own_faults(services).count(("slack", "begin")) == 2, "the new process to see it too")
+    release.kill("picket_notifier", signal.SIGTERM)
+    release.start("picket_notifier")
+    wait_for("the new process to see it too", lambda: own_faults(release).count(("slack", "begin")) == 2)
     receiver.start()
 
-    wait_for(lambda: ("slack", "end") in own_faults(services), "the fault's end")
-    wait_for(lambda: len(motions(receiver)) == 2, "both messages")
+    wait_for("the fault's end", lambda: ("slack", "end") in own_faults(release))
+    wait_for("both messages", lambda: len(motions(receiver)) == 2)
     assert motions(receiver) == ["[sent 10 min late] Motion at hall", "Motion at yard"]
 
 
-def test_slack_is_asked_again_when_it_says(services: Services, receiver: Receiver) -> None:
+def test_slack_is_asked_again_when_it_says(release: Release, receiver: Receiver) -> None:
     receiver.answers.append((429, {"Retry-After": "2"}, b"rate_limited"))
     began = time.monotonic()
 
-    services.publish([motion()])
+    release.publish(motion())
 
-    wait_for(lambda: receiver.texts, "the message")
+    wait_for("the message", lambda: receiver.texts)
     assert time.monotonic() - began > 2
     assert receiver.refused == [(HOOK, 429)]
 
 
-def test_a_message_that_slack_will_never_take_holds_up_nothing(services: Services, receiver: Receiver) -> None:
+def test_a_message_that_slack_will_never_take_holds_up_nothing(release: Release, receiver: Receiver) -> None:
     receiver.answers.append((404, {}, b"no_service"))
 
-    services.publish([motion("hall"), motion("yard")])
+    release.publish(motion("hall"), motion("yard"))
 
-    wait_for(lambda: receiver.texts, "the next message")
+    wait_for("the next message", lambda: receiver.texts)
     assert receiver.texts[0].startswith("Motion at yard")
-    wait_for(lambda: subjects(receiver) == ["slack"], "Sentry to hear of it")
-    assert own_faults(services) == [("slack", "begin"), ("slack", "end")]
+    wait_for("Sentry to hear of it", lambda: subjects(receiver) == ["slack"])
+    assert own_faults(release) == [("slack", "begin"), ("slack", "end")]
     assert "404 no_service" in receiver.events[0]["logentry"]["formatted"]
 
 
-def test_a_fault_reaches_sentry_after_it_was_away(services: Services, receiver: Receiver) -> None:
+def test_a_fault_reaches_sentry_after_it_was_away(release: Release, receiver: Receiver) -> None:
     receiver.stop()
     topic, message = fault("io main", seconds_ago=3600, traceback="Traceback\n  mqtt://me:pass@broker")
-    services.publish([(topic, message)])
-    wait_for(lambda: ("sentry", "begin") in own_faults(services), "the fault")
+    release.publish((topic, message))
+    wait_for("the fault", lambda: ("sentry", "begin") in own_faults(release))
 
     receiver.start()
 
-    wait_for(lambda: "io main" in subjects(receiver) and "slack" in subjects(receiver), "the events")
+    wait_for("the events", lambda: "io main" in subjects(receiver) and "slack" in subjects(receiver))
     event = receiver.events[0]
     assert datetime.fromisoformat(event["timestamp"]).timestamp() == pytest.approx(message.time_ns / SECOND, abs=1e-3)
-    assert event["tags"] == {"service": "relay", "device": "demo", "subject": "io main"}
+    assert event["tags"] == {"service": "relay", "device": "test", "subject": "io main"}
     assert (event["release"], event["fingerprint"]) == ("picket@1.2.3", ["relay", "io main"])
     assert event["extra"]["traceback"] == "Traceback\n  mqtt://***@broker"
-    wait_for(lambda: ("sentry", "end") in own_faults(services), "the fault's end")
+    wait_for("the fault's end", lambda: ("sentry", "end") in own_faults(release))
     assert "sentry" not in subjects(receiver)
 
 
-def test_sentrys_limits_are_kept_and_a_bad_event_holds_up_nothing(services: Services, receiver: Receiver) -> None:
-    services.stop("notifier")
-    del services.variables["SLACK_WEBHOOK_URL"]
-    services.start("notifier")
+def test_sentrys_limits_are_kept_and_a_bad_event_holds_up_nothing(release: Release, receiver: Receiver) -> None:
+    release.kill("picket_notifier", signal.SIGTERM)
+    del release.environment["SLACK_WEBHOOK_URL"]
+    release.start("picket_notifier")
     receiver.answers.append((429, {"X-Sentry-Rate-Limits": "2:error:project"}, b""))
     receiver.answers.append((400, {}, b'{"detail":"no event"}'))
     began = time.monotonic()
 
-    services.publish([fault("one"), fault("two")])
+    release.publish(fault("one"), fault("two"))
 
-    wait_for(lambda: receiver.events, "the event")
+    wait_for("the event", lambda: receiver.events)
     assert time.monotonic() - began > 2
     assert subjects(receiver) == ["two"]

@@ -18,7 +18,7 @@ runtime = Runtime("notifier", load_with_origins())
 with runtime.closing:
     Notifier(runtime)
     runtime.loop.turn(0)
-    figures = {name: figure() for name, figure in runtime.health._figures.items()}
+    figures = runtime.health.figures()
     print(json.dumps([figures["slack"], figures["sentry"], sorted({name.split(".")[0] for name in sys.modules})]))
 """
 

@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.servers.influxdb import InfluxDB, refusal
-from tests.servers.services import Services
-from tests.servers.waiting import wait_for
 
 from picket.bus.journal import Batch, Entry
 from picket.config import Config, Loaded
@@ -19,6 +16,9 @@ from picket.config.schema import Recorder
 from picket.messages import Fault, InputEvent, Reading, decode, encode
 from picket.service import Runtime
 from picket_recorder.recording import Recording
+from tests.servers.influxdb import InfluxDB, refusal
+from tests.servers.release import Release
+from tests.servers.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -50,64 +50,69 @@ def database(tmp_path: Path) -> Iterator[InfluxDB]:
 
 
 @pytest.fixture
-def services(tmp_path: Path, database: InfluxDB) -> Iterator[Services]:
-    with Services(tmp_path, recorder={"url": database.url}) as running:
-        running.variables["INFLUX_TOKEN"] = database.token
-        running.start("hub")
+def release(tmp_path: Path, database: InfluxDB) -> Iterator[Release]:
+    with Release(tmp_path, recorder={"url": database.url}) as running:
+        running.environment["INFLUX_TOKEN"] = database.token
+        running.start_hub()
         yield running
 
 
-def faults(services: Services, subject: str) -> list[str]:
-    entries = services.journal("fault.recorder") or []
-    messages = [decode(entry.topic, entry.body) for entry in entries]
+def faults(release: Release, subject: str) -> list[str]:
+    messages = [decode(entry.topic, entry.body) for entry in release.journal("fault.recorder")]
     return [one.state for one in messages if isinstance(one, Fault) and one.subject == subject]
 
 
 def test_events_and_readings_arrive_once_with_their_own_time_after_the_server_was_away(
-    services: Services, database: InfluxDB
+    release: Release, database: InfluxDB
 ) -> None:
     database.stop()
-    services.start("recorder")
-    services.publish([event(number) for number in range(300)])
-    services.publish([reading(number) for number in range(300)])
-    wait_for(lambda: faults(services, "influxdb") == ["begin"], "the fault")
+    release.start("picket_recorder")
+    release.publish(*map(event, range(300)))
+    release.publish(*map(reading, range(300)))
+    wait_for("the fault", lambda: faults(release, "influxdb") == ["begin"])
 
     database.start()
 
-    wait_for(lambda: faults(services, "influxdb") == ["begin", "end"], "the fault's end")
-    wait_for(lambda: len(database.query("SELECT * FROM fault")) == 2, "the last of it in InfluxDB")
+    wait_for("the fault's end", lambda: faults(release, "influxdb") == ["begin", "end"])
+    wait_for("the last of it in InfluxDB", lambda: len(database.query("SELECT * FROM fault")) == 2)
     events, readings = database.query("SELECT * FROM input"), database.query("SELECT * FROM air")
     assert [(row["time"], row["id"], row["device"]) for row in events] == [
-        (message.time_ns, message.id, "demo") for _, message in map(event, range(300))
+        (message.time_ns, message.id, "test") for _, message in map(event, range(300))
     ]
     assert [(row["time"], row["pm25"]) for row in readings] == [(YESTERDAY + n, n) for n in range(300)]
 
 
-def test_a_recorder_that_is_killed_goes_on_where_it_was(services: Services, database: InfluxDB) -> None:
-    services.start("recorder")
-    services.publish([event(number) for number in range(2000)])
-    wait_for(lambda: database.writes >= 2, "some of it in InfluxDB")
+def test_a_recorder_that_is_killed_goes_on_where_it_was(release: Release, database: InfluxDB) -> None:
+    release.start("picket_recorder")
+    release.publish(*map(event, range(2000)))
+    wait_for("some of it in InfluxDB", lambda: database.writes >= 2)
 
-    services.stop("recorder", kill=True)
-    services.start("recorder")
+    release.kill("picket_recorder")
+    release.start("picket_recorder")
 
-    wait_for(lambda: len(database.query("SELECT id FROM input")) == 2000, "all of it in InfluxDB")
+    wait_for("all of it in InfluxDB", lambda: len(database.query("SELECT id FROM input")) == 2000)
     assert len({row["id"] for row in database.query("SELECT id FROM input")}) == 2000
 
 
-def test_bad_points_are_put_aside_and_hold_up_nothing(services: Services, database: InfluxDB) -> None:
-    services.publish([event(0), reading(1), reading(2, kind=""), reading(3, kind="input", id=4.0), reading(5)])
+def test_bad_points_are_put_aside_and_hold_up_nothing(release: Release, database: InfluxDB) -> None:
+    release.publish(event(0), reading(1), reading(2, kind=""), reading(3, kind="input", id=4.0), reading(5))
 
-    services.start("recorder")
+    release.start("picket_recorder")
 
-    wait_for(lambda: faults(services, "points") == ["begin"], "the fault")
+    wait_for("the fault", lambda: faults(release, "points") == ["begin"])
     assert [row["pm25"] for row in database.query("SELECT * FROM air")] == [1, 5]
     assert [row["id"] for row in database.query("SELECT * FROM input")] == ["e0"]
-    kept = [json.loads(line) for line in (services.folder / "var/recorder-rejected.jsonl").read_text().splitlines()]
+    kept = [json.loads(line) for line in (release.folder / "data/recorder-rejected.jsonl").read_text().splitlines()]
     assert ["missing measurement" in kept[0]["why"], "field type conflict" in kept[1]["why"]] == [True, True]
     assert [line["line"].split()[-1] for line in kept] == [str(YESTERDAY + 2), str(YESTERDAY + 3)]
-    services.publish([event(6)])
-    wait_for(lambda: len(database.query("SELECT id FROM input")) == 2, "what came after them")
+    release.publish(event(6))
+    wait_for("what came after them", lambda: len(database.query("SELECT id FROM input")) == 2)
+
+
+@pytest.fixture(autouse=True)
+def no_farewell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a runtime of the test's own end at once: nobody is there to take its faults."""
+    monkeypatch.setattr("picket.service.FLUSH_SECONDS", 0.0)
 
 
 class NotedReader:
@@ -170,7 +175,6 @@ def test_a_failure_commits_nothing_and_is_tried_again(
         assert runtime.reader.committed == [2]
         assert runtime.health.faults == {}
         assert (recording.written, recording.skipped) == (1, 1)
-        runtime.producer._outbox.clear()  # nobody is there to take the faults
 
 
 def test_a_batch_too_large_for_a_proxy_goes_in_halves(tmp_path: Path, database: InfluxDB) -> None:
@@ -199,4 +203,3 @@ def test_a_server_that_does_not_answer_holds_the_loop_a_few_seconds_only(tmp_pat
 
             assert time.monotonic() - began < 7
             assert runtime.reader.paused == [1.0]
-            runtime.producer._outbox.clear()

@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.servers.release import Release, wait_for
 
 from picket.bus.requests import Requester
 from picket.messages import OnOff, OutputCommand, OutputResult, encode
 from picket_simulator.command import ask
+from tests.servers.release import Release
+from tests.servers.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 

@@ -13,15 +13,16 @@
 """
 
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from picket.errors import WireError
 
 Zone = Literal["normal", "alarm", "tamper", "short", "open", "fault", "warming"]
 OnOff = Literal["ON", "OFF"]
+Moment = Annotated[datetime, Meta(tz=True)]
 
 LIVE_ONLY = ("health.", "output.command.")
 STATES = ("input.state.", "output.state.", "health.", "alarm.state")
@@ -42,8 +43,8 @@ class InputEvent(Message, frozen=True, kw_only=True):
     type: Literal["new", "update", "end"]
     input: str
     zone: Zone
-    began_at: datetime
-    ended_at: datetime | None = None
+    began_at: Moment
+    ended_at: Moment | None = None
     why: str
     pulses: int = 0
     peak_volts: float | None = None
@@ -73,7 +74,7 @@ class OutputCommand(Message, frozen=True, kw_only=True):
     output: str
     state: OnOff
     seconds: float | None = None
-    issued_at: datetime
+    issued_at: Moment
     ttl_seconds: float
     origin: str
 
@@ -95,7 +96,7 @@ class OutputState(Message, frozen=True, kw_only=True):
 
     output: str
     state: OnOff
-    until: datetime | None = None
+    until: Moment | None = None
     why: str
 
 

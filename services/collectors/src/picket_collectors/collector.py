@@ -73,7 +73,8 @@ class Collector:
             self._health.end(name, f"{value:g} is plausible again")
             return float(value)
         self.implausible += 1
-        self._health.begin(name, f"{value:g} is not plausible: expected {low:g} to {high:g}")
+        if name not in self._health.faults:  # the values that follow are no other fault
+            self._health.begin(name, f"{value:g} is not plausible: expected {low:g} to {high:g}")
         return None
 
 

@@ -3,6 +3,8 @@
 import random
 from collections.abc import Callable
 
+from picket.backoff import Backoff
+
 FIRST_WITHIN_SECONDS = 2.0
 FIRST_RETRY_SECONDS = 5.0
 LAST_RETRY_SECONDS = 300.0
@@ -15,10 +17,11 @@ class Schedule:
     def __init__(self, interval_seconds: float, now: float, chance: Callable[[], float] = random.random) -> None:
         """Begin soon, but not at the same moment as every other collector of the device."""
         self._interval = interval_seconds
-        self._chance = chance
-        self._first_retry = min(interval_seconds, FIRST_RETRY_SECONDS)
-        self._last_retry = min(interval_seconds * LAST_RETRY_INTERVALS, LAST_RETRY_SECONDS)
-        self._retry = self._first_retry
+        self._retries = Backoff(
+            min(interval_seconds, FIRST_RETRY_SECONDS),
+            min(interval_seconds * LAST_RETRY_INTERVALS, LAST_RETRY_SECONDS),
+            jitter=lambda: 0.9 + 0.2 * chance(),
+        )
         self._deadline = self.due = now + chance() * min(interval_seconds, FIRST_WITHIN_SECONDS)
 
     def succeeded(self, now: float) -> None:
@@ -26,9 +29,8 @@ class Schedule:
         late = max(0.0, now - self._deadline)
         self._deadline += self._interval * (1 + late // self._interval)
         self.due = self._deadline
-        self._retry = self._first_retry
+        self._retries.reset()
 
     def failed(self, now: float) -> None:
         """Try again later, twice as late each time, a tenth more or less."""
-        self.due = now + self._retry * (0.9 + 0.2 * self._chance())
-        self._retry = min(2 * self._retry, self._last_retry)
+        self.due = now + self._retries.next_seconds()

@@ -225,5 +225,5 @@ class Broker:
 
 
 def pauses(chance: Callable[[], float] = random.random) -> Backoff:
-    """Return the pauses between attempts: up to a half of each is left to chance, for a fleet not to come back as one."""
+    """Return the pauses between attempts; half of each is by chance, so that a fleet does not come back as one."""
     return Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, jitter=lambda: 0.5 + chance() / 2)

@@ -81,7 +81,8 @@ class Delivery:
 
     def _keep_refused(self, batch: Batch, entry: Entry, refusal: str) -> None:
         self._unacknowledged[-entry.id] = entry
-        self._runtime.health.begin(FAULT, f"the broker refuses {destination(entry.topic)}: {refusal}")
+        if FAULT not in self._runtime.health.faults:  # the batch's others are refused in turn, again and again
+            self._runtime.health.begin(FAULT, f"the broker refuses {destination(entry.topic)}: {refusal}")
 
         def again() -> None:
             if batch is self._batch:

@@ -130,7 +130,7 @@ class Hub:
         for frames in _all(self._requests):
             try:
                 self._request(frames[0], *frames[1:])
-            except (ValueError, TypeError, msgspec.MsgspecError):
+            except (ValueError, TypeError, RecursionError, msgspec.MsgspecError):
                 self._rubbish += 1
 
     def _request(self, client: bytes, word: bytes, *rest: bytes) -> None:

@@ -4,15 +4,13 @@ import time
 from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
+from picket.backoff import Backoff
 from picket.bus.journal import Batch, Entry, Query
 from picket.errors import PicketError, WireError
 from picket.messages import Fault, Message, decode
 from picket.service import Runtime
 from picket_notifier.scrub import Scrubber
 
-FIRST_SECONDS = 1.0
-MOST_SECONDS = 60.0
-MOST_ASKED_SECONDS = 3600.0
 WAIT_SECONDS = 10.0
 MOST_TEXT = 300
 
@@ -57,7 +55,7 @@ class Delivery:
         self._now = runtime.loop.now
         self._wall_ns = wall_ns
         self._resume_at = self._now()
-        self._next_wait = FIRST_SECONDS
+        self._backoff = Backoff()
         self.sent = self.refused = self.skipped = 0
         query = Query(outlet.topics, consumer=f"notifier-{outlet.name}", start="latest", wait_seconds=WAIT_SECONDS)
         self._reader = runtime.read_journal(query, self.deliver)
@@ -105,7 +103,7 @@ class Delivery:
         try:
             self._outlet.send(draft, self._now())
         except AwayError as error:
-            self._resume_at = self._now() + self._wait(error.retry_seconds)
+            self._resume_at = self._now() + self._backoff.next_seconds(error.retry_seconds)
             self._health.begin(self._outlet.name, self._scrubber.text(str(error)))
             return False
         except RefusedError as error:
@@ -114,12 +112,8 @@ class Delivery:
         else:
             self.sent += 1
             self._health.end(self._outlet.name)
-        self._next_wait = FIRST_SECONDS
+        self._backoff.reset()
         return True
-
-    def _wait(self, asked_seconds: float | None) -> float:
-        wait, self._next_wait = self._next_wait, min(2 * self._next_wait, MOST_SECONDS)
-        return wait if asked_seconds is None else min(max(asked_seconds, FIRST_SECONDS), MOST_ASKED_SECONDS)
 
 
 def judge(status: int, text: str, retry_seconds: float | None, away: Collection[int] = ()) -> None:
@@ -129,8 +123,3 @@ def judge(status: int, text: str, retry_seconds: float | None, away: Collection[
     if status < 400 or status >= 500 or status in (408, 429, *away):
         raise AwayError(f"{status} {text}", retry_seconds)
     raise RefusedError(f"{status} {text}"[:MOST_TEXT])
-
-
-def seconds(header: str | None) -> float | None:
-    """Read Retry-After; None for no header, or for a date."""
-    return float(header) if header and header.isascii() and header.isdigit() else None

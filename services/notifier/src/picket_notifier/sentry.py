@@ -13,9 +13,10 @@ from urllib.request import Request, urlopen
 from sentry_sdk.envelope import Envelope, Item, PayloadRef
 from sentry_sdk.utils import Dsn
 
+from picket.backoff import retry_after_seconds
 from picket.messages import Message
 from picket_notifier import reports
-from picket_notifier.delivery import AwayError, judge, seconds
+from picket_notifier.delivery import AwayError, judge
 
 TIMEOUT_SECONDS = 5.0  # it runs on the service's loop
 CLIENT = "picket-notifier"
@@ -71,7 +72,7 @@ def retry_seconds(headers: Mapping[str, str]) -> float | None:
     for limit in headers.get("X-Sentry-Rate-Limits", "").split(","):
         number, _, rest = limit.strip().partition(":")
         categories = rest.split(":")[0].split(";")
-        wait = seconds(number)
+        wait = retry_after_seconds(number)
         if wait is not None and ("error" in categories or categories == [""]):
             waits.append(wait)
-    return max(waits) if waits else seconds(headers.get("Retry-After"))
+    return max(waits) if waits else retry_after_seconds(headers.get("Retry-After"))

@@ -6,9 +6,10 @@ from http.client import HTTPException
 from slack_sdk.errors import SlackClientError
 from slack_sdk.webhook.client import WebhookClient
 
+from picket.backoff import retry_after_seconds
 from picket_notifier import alerts
 from picket_notifier.alerts import Alert, Alerts
-from picket_notifier.delivery import AwayError, RefusedError, judge, seconds
+from picket_notifier.delivery import AwayError, RefusedError, judge
 
 TIMEOUT_SECONDS = 5  # it runs on the service's loop
 
@@ -42,7 +43,7 @@ class Slack:
             raise AwayError(f"{type(error).__name__}: {error}") from None
         # An error response's headers are a plain dict: urllib's casing is the server's.
         headers = {name.lower(): value for name, value in reply.headers.items()}
-        retry = seconds(headers.get("retry-after"))
+        retry = retry_after_seconds(headers.get("retry-after"))
         try:
             judge(reply.status_code, reply.body, retry)
         except RefusedError:

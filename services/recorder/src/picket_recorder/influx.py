@@ -9,6 +9,7 @@ from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
+from picket.backoff import retry_after_seconds
 from picket.config.schema import Recorder
 from picket.errors import PicketError
 
@@ -67,7 +68,7 @@ class Influx:
             text = self._clean(f"{error.status} {error.message}")
             if error.status == TOO_LARGE or (error.status in BAD_POINTS and is_influxs_own(error.body)):
                 return text
-            raise AwayError(text, seconds(error.retry_after)) from None
+            raise AwayError(text, retry_after_seconds(error.retry_after)) from None
         except (HTTPError, ValueError) as error:
             raise AwayError(self._clean(str(error))) from None
         return ""
@@ -83,8 +84,3 @@ def is_influxs_own(body: str | None) -> bool:
         return isinstance(json.loads(body or ""), dict)
     except ValueError:
         return False
-
-
-def seconds(header: str | None) -> float | None:
-    """Read Retry-After; None for no header, or for a date."""
-    return float(header) if header and header.isascii() and header.isdigit() else None

@@ -3,10 +3,10 @@
 import logging
 from pathlib import Path
 
+from picket.backoff import Backoff
 from picket.bus.journal import Batch, Query
 from picket.errors import WireError
 from picket.service import Runtime
-from picket_recorder.backoff import Backoff
 from picket_recorder.influx import AwayError, Influx, Rejected
 from picket_recorder.points import TOPICS, Point, apart, point
 from picket_recorder.rejected import RejectedFile
@@ -43,10 +43,10 @@ class Recording:
             rejected = self._influx.write([str(one) for one in points])
         except AwayError as error:
             self._health.begin("influxdb", str(error))
-            self._reader.pause(self._backoff.failed(error.retry_seconds))
+            self._reader.pause(self._backoff.next_seconds(error.retry_seconds))
             return
         self._health.end("influxdb")
-        self._backoff.worked()
+        self._backoff.reset()
         if rejected:
             self._put_aside(rejected)
         self.written += len(points) - len(rejected)
@@ -56,7 +56,8 @@ class Recording:
     def _put_aside(self, rejected: list[Rejected]) -> None:
         self.rejected += len(rejected)
         self._rejected_at = self._loop.now()
-        self._health.begin("points", f"{len(rejected)} rejected: {rejected[0].why}")
+        if "points" not in self._health.faults:  # the next ones are worded otherwise, and the file has them all
+            self._health.begin("points", f"{len(rejected)} rejected: {rejected[0].why}")
         try:
             self._rejected.append(rejected)
         except OSError as error:

@@ -1,0 +1,153 @@
+"""What the hub carries: messages a second with every one committed, and the live fan-out while it commits.
+
+The peer of the first is a raw pyzmq DEALER to a ROUTER that acknowledges and keeps nothing: no JSON, no journal.
+"""
+
+import time
+from collections.abc import Iterator
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+import zmq
+
+from picket.bus import HEADER, U64
+from picket.bus.producer import WINDOW, Producer
+from picket.bus.subscriber import Subscriber
+from picket.messages import Reading, encode
+from tests.bench.figures import Figure, p50, p99, progress
+from tests.servers.ports import free_ports
+from tests.servers.release import Release
+
+MESSAGES = 60_000
+RAW_MESSAGES = 200_000
+HIGH_WATER = 4_000  # of a producer's outbox, well below what it would begin to drop at
+PATIENCE_SECONDS = 30.0
+PER_SECOND = 1_000
+SECONDS = 8
+TOPIC = "reading.bench"
+READING = Reading(time_ns=0, source="bench", kind="air", values={"pm25": 7.4, "pm10": 12.9, "age_seconds": 0.2})
+
+
+def run() -> Iterator[Figure]:
+    """Measure throughput, then latency."""
+    with TemporaryDirectory(prefix="picket-bench-") as folder, Release(Path(folder)) as release:
+        release.start_hub()
+        yield throughput(release)
+        yield from latency(release)
+
+
+def throughput(release: Release) -> Figure:
+    """Measure messages a second from one producer."""
+    progress(f"  {MESSAGES} messages into the journal")
+    committed = through_the_hub(release)
+    progress(f"  {RAW_MESSAGES} messages through bare sockets")
+    return Figure(
+        case=f"{MESSAGES} readings, one producer, all committed",
+        metric="messages_per_second",
+        value=committed,
+        unit="1/s",
+        against="bare DEALER to ROUTER with acks, nothing kept",
+        ratio=committed / through_bare_sockets(),
+    )
+
+
+def latency(release: Release) -> Iterator[Figure]:
+    """Measure the live fan-out of what is committed too, and of what is live only."""
+    progress(f"  live fan-out, {2 * SECONDS} s")
+    live_only = fan_out(release, "health.bench")
+    journalled = fan_out(release, TOPIC)
+    for name, of in (("p50", p50), ("p99", p99)):
+        yield Figure(
+            case=f"{PER_SECOND} readings a second, all committed",
+            metric=f"live_fan_out_{name}",
+            value=of(journalled),
+            unit="ms",
+            against="the same, live only",
+            ratio=of(journalled) / of(live_only),
+        )
+
+
+def through_the_hub(release: Release) -> float:
+    """Return messages a second from the first `publish` to the last one's commit."""
+    producer = release.producer("bench")
+    begin = time.monotonic()
+    for _ in range(MESSAGES):
+        producer.publish(TOPIC, msgspec.structs.replace(READING, time_ns=time.time_ns()))
+        if producer.pending >= WINDOW:
+            producer.receive()
+        while producer.pending >= HIGH_WATER:
+            await_acks(producer)
+    producer.flush(PATIENCE_SECONDS)
+    seconds = time.monotonic() - begin
+    done = MESSAGES - producer.pending - producer.dropped
+    producer.close()
+    return done / seconds
+
+
+def await_acks(producer: Producer) -> None:
+    """Wait a moment for acknowledgements, and take them in."""
+    producer.socket.poll(50)
+    producer.receive()
+
+
+def through_bare_sockets() -> float:
+    """Return messages a second with the same window and frames, to another process that acknowledges each burst."""
+    port = free_ports(1)[0]
+    router = get_context("spawn").Process(target=acknowledge, args=(port, RAW_MESSAGES))
+    router.start()
+    context: zmq.Context[Any] = zmq.Context()
+    dealer = context.socket(zmq.DEALER)
+    dealer.setsockopt(zmq.IMMEDIATE, 1)
+    dealer.connect(f"tcp://127.0.0.1:{port}")
+    dealer.poll(int(PATIENCE_SECONDS * 1000), zmq.POLLOUT)
+    body = encode(READING)
+    sent = acknowledged = 0
+    begin = time.monotonic()
+    while acknowledged < RAW_MESSAGES:
+        while sent < RAW_MESSAGES and sent - acknowledged < WINDOW:
+            sent += 1
+            dealer.send_multipart([HEADER.pack(sent, sent - 1), TOPIC.encode(), body])
+        acknowledged = U64.unpack(dealer.recv_multipart()[1])[0]
+    seconds = time.monotonic() - begin
+    router.join(PATIENCE_SECONDS)
+    context.destroy(linger=0)
+    return RAW_MESSAGES / seconds
+
+
+def acknowledge(port: int, messages: int) -> None:
+    """Take so many messages, and acknowledge the last of what has come, as the hub does, until all have."""
+    context: zmq.Context[Any] = zmq.Context()
+    router = context.socket(zmq.ROUTER)
+    router.bind(f"tcp://127.0.0.1:{port}")
+    seq = 0
+    while seq < messages:
+        identity, header, _topic, _body = router.recv_multipart()
+        seq = HEADER.unpack(header)[0]
+        if not router.poll(0):
+            router.send_multipart([identity, b"ack", U64.pack(seq)])
+    context.destroy(linger=1000)
+
+
+def fan_out(release: Release, topic: str) -> list[float]:
+    """Publish at a steady rate, and return the milliseconds from `publish` to a subscriber, both in this thread."""
+    milliseconds: list[float] = []
+
+    def hear(_topic: str, body: bytes) -> None:
+        milliseconds.append((time.time_ns() - msgspec.json.decode(body)["time_ns"]) / 1e6)
+
+    producer = release.producer("fan-out")
+    subscriber = Subscriber(release.context, release.endpoints, [topic], hear)
+    begin = time.monotonic()
+    for number in range(PER_SECOND * SECONDS):
+        while time.monotonic() < begin + number / PER_SECOND:
+            subscriber.socket.poll(1)
+            subscriber.receive()
+        producer.publish(topic, msgspec.structs.replace(READING, time_ns=time.time_ns()))
+        producer.receive()
+    producer.flush(PATIENCE_SECONDS)
+    producer.close()
+    subscriber.close()
+    return milliseconds
