@@ -15,7 +15,12 @@ def broker(port: int, folder: Path) -> Program:
         return python("broker", "picket_simulator.broker", "--port", str(port), priority=BROKER)
     file = folder / "mosquitto.conf"
     file.write_text(
-        f"# Written by `picket run`.\nlistener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\n"
-        f"log_dest stdout\nlog_type warning\nlog_type error\nuser {getpass.getuser()}\n"
+        "# Written by `picket run`.\n"
+        f"listener {port} 127.0.0.1\n"
+        "allow_anonymous true\n"
+        "persistence false\n"
+        "set_tcp_nodelay true\n"  # else a small message waits up to 40 ms for the one before it to be acknowledged
+        "log_dest stdout\nlog_type warning\nlog_type error\n"
+        f"user {getpass.getuser()}\n"
     )
     return Program("broker", (mosquitto, "-c", str(file)), BROKER)
