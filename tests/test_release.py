@@ -110,6 +110,8 @@ def test_a_command_pulses_the_siren_and_gets_one_result(whole: Whole, observer: 
 
 
 def test_commands_that_must_not_act_are_refused_and_say_why(observer: Observer) -> None:
+    observer.wait("picket/demo/output/siren/state", "OFF")
+    observer.heard.clear()
     first = siren("b1", seconds=0.2)
     command(observer, "b1", first)
     observer.wait("picket/demo/output/siren/state", "OFF")

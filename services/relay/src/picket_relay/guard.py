@@ -102,7 +102,7 @@ class Guard:
         if state == "ON" and settings.max_on_seconds is not None:
             latest = (switch.since if same else now) + settings.max_on_seconds
             if deadline is not None and deadline > latest:
-                reason = f"cut to {max(0.0, latest - now):g} s: max_on_seconds is {settings.max_on_seconds:g}"
+                reason = f"cut to {round(max(0.0, latest - now), 1):g} s: max_on_seconds is {settings.max_on_seconds:g}"
             deadline = latest if deadline is None else min(deadline, latest)
         switch.turn(state, now, deadline, f"{command.origin} {command.id}")
         return Answer(True, reason, command.output)
