@@ -87,6 +87,14 @@ def test_a_bad_trace_is_refused_with_file_and_line(tmp_path: Path, text: str, op
         run("play", str(file), "hall", *options)
 
 
+def test_disturb_adds_to_what_is_there(server: Server) -> None:
+    begun = server.hardware.bus.clock.now()
+
+    assert run("disturb", "chattering_contact", "garden", "--seed", "3", "--seconds", "600") == 0
+
+    assert any(server.hardware.world.volts("garden", begun + index / 100) > 1.0 for index in range(6000))
+
+
 def test_fault_misleads_the_bus_for_as_long_as_told(server: Server) -> None:
     assert run("fault", "nack", "0x20", "--seconds", "60") == 0
 

@@ -162,10 +162,12 @@ def test_only_serial_sensors_under_the_data_folder_are_simulated(server: Server,
 @pytest.mark.parametrize(
     ("request_fields", "message"),
     [
-        ({"op": "fly"}, "op: expected one of chips, walk, tamper, short, open, play, fault, got fly"),
+        ({"op": "fly"}, "op: expected one of chips, walk, tamper, short, open, play, disturb, fault, got fly"),
         ({"op": "walk"}, "missing required field `input`"),
         ({"op": "walk", "input": "attic"}, "expected an input of hall, garden, got attic"),
         ({"op": "play", "input": "hall", "samples": [[0, "x"]]}, "Expected `float`, got `str`"),
+        ({"op": "disturb", "input": "hall", "kind": "rain"}, "expected a disturbance of rf_bursts, .*, got rain"),
+        ({"op": "disturb", "input": "hall", "kind": "rf_bursts", "seconds": 1e9}, "`float` <= 3600"),
         ({"op": "fault", "target": "cat", "fault": "nack"}, "expected one of 0x68, 0x69, 0x20, 0x21, air, got cat"),
         ({"op": "fault", "target": "0x42", "fault": "nack"}, "expected one of 0x68, 0x69, 0x20, 0x21, got 0x42"),
         ({"op": "fault", "target": "air", "fault": "nack"}, "expected a fault of silent, garbage, unplug, clear"),

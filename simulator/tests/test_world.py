@@ -1,6 +1,7 @@
 import pytest
 
-from picket.config.schema import AnalogPir, Band, DigitalPir, Loop
+from picket.config.schema import AnalogPir, Band, Deol, DigitalPir, Loop, Seol
+from picket_simulator.disturbances import KINDS
 from picket_simulator.synthesise import walk
 from picket_simulator.world import World
 
@@ -78,6 +79,23 @@ def test_a_scene_holds_its_volts_for_some_seconds(name: str, scene: str, volts: 
 
 
 @pytest.mark.parametrize(
+    ("wiring", "scene", "volts"),
+    [
+        (Deol(end_of_line_ohms=2200, alarm_ohms=4700), "walk", 2.55),
+        (Deol(end_of_line_ohms=2200, alarm_ohms=4700), "tamper", 3.91),
+        (Deol(end_of_line_ohms=2200, alarm_ohms=4700), "short", 0.0),
+        (Seol(end_of_line_ohms=5600), "walk", 3.91),
+    ],
+)
+def test_a_loop_by_its_wiring_reads_as_its_resistors_do(wiring: Seol | Deol, scene: str, volts: float) -> None:
+    world = World({"garage": Loop(channel=3, wiring=wiring)}, seed=1)
+
+    world.act("garage", scene, now=10.0)
+
+    assert world.volts("garage", 11.0) == pytest.approx(volts, abs=0.01)
+
+
+@pytest.mark.parametrize(
     ("name", "scene", "message"),
     [
         ("cellar", "walk", "expected an input of hall, garden, garage, got cellar"),
@@ -89,6 +107,43 @@ def test_a_scene_holds_its_volts_for_some_seconds(name: str, scene: str, volts: 
 def test_a_scene_that_cannot_be_is_refused(name: str, scene: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         new_world().act(name, scene, now=0.0)
+
+
+def test_a_disturbance_comes_on_top_of_rest_and_of_what_is_played_and_ends() -> None:
+    world, added = new_world(), KINDS["supply_dips"](7, 30.0, 100)
+    deepest = min(range(len(added)), key=added.__getitem__)
+    at = 100.0 + (deepest + 0.5) / 100
+
+    world.disturb("hall", "supply_dips", 7, 30.0, now=100.0)
+    at_rest = world.volts("hall", at)
+    world.play("hall", [(0.0, 4.0), (60.0, 4.0)], now=100.0)
+
+    assert at_rest == pytest.approx(2.5 + added[deepest], abs=0.03)
+    assert world.volts("hall", at) == pytest.approx(4.0 + added[deepest])
+    assert world.volts("hall", 130.01) == 4.0
+
+
+def test_disturbances_add_up_within_the_supply() -> None:
+    world = new_world()
+
+    for seed in (1, 2):
+        world.disturb("garden", "chattering_contact", seed, 60.0, now=0.0)
+    volts = [world.volts("garden", index / 100) for index in range(6000)]
+
+    assert {0.0, 3.3} < set(volts)
+    assert max(volts) <= 5.0
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "message"),
+    [
+        ("cellar", "rf_bursts", "expected an input of hall, garden, garage, got cellar"),
+        ("hall", "earthquake", "expected a disturbance of rf_bursts, supply_dips, .*, got earthquake"),
+    ],
+)
+def test_a_disturbance_that_cannot_be_is_refused(name: str, kind: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        new_world().disturb(name, kind, 1, 60.0, now=0.0)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ from typing import Any
 from picket.config import load
 from picket.errors import PicketError
 from picket_simulator import trace_file
+from picket_simulator.disturbances import KINDS
 from picket_simulator.world import SCENES
 
-HELP = "act on the running simulator: walks, traces, faults, registers"
+HELP = "act on the running simulator: walks, traces, disturbances, faults, registers"
 SCENE_HELP = {
     "walk": "somebody walks past an input",
     "tamper": "somebody opens a detector's case",
@@ -32,6 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     play.add_argument("trace", metavar="TRACE.csv", help="columns t_s,volts; .gz too, - for stdin")
     play.add_argument("input", metavar="INPUT")
     play.add_argument("--recording", metavar="NAME", help="only the rows whose column recording is NAME")
+    disturb = commands.add_parser("disturb", help="add a disturbance to what an input says")
+    disturb.add_argument("kind", choices=KINDS, metavar="KIND", help=", ".join(KINDS))
+    disturb.add_argument("input", metavar="INPUT")
+    disturb.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed is the same disturbance (1)")
+    disturb.add_argument("--seconds", type=float, default=60.0, metavar="S", help="how long it lasts (60)")
     fault = commands.add_parser("fault", help="let a chip or a serial sensor misbehave")
     fault.add_argument(
         "fault", metavar="KIND", help="chips: nack, stuck, brownout; sensors: silent, garbage, unplug; clear"
@@ -72,6 +78,8 @@ def _request(arguments: argparse.Namespace) -> dict[str, Any]:
             request["history"] = arguments.history
         case "play":
             request |= {"input": arguments.input, "samples": trace_file.read(arguments.trace, arguments.recording)}
+        case "disturb":
+            request |= {name: getattr(arguments, name) for name in ("input", "kind", "seed", "seconds")}
         case "fault":
             request |= {"target": arguments.target, "fault": arguments.fault}
             if arguments.seconds is not None:

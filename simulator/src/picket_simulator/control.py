@@ -3,6 +3,7 @@
 {"op": "chips", "history": true}                                   {"chips": [...]}
 {"op": "walk", "input": "hall"}      also tamper, short, open      {}
 {"op": "play", "input": "hall", "samples": [[0, 2.5], [0.01, 2.6]]}
+{"op": "disturb", "input": "hall", "kind": "rf_bursts", "seed": 1, "seconds": 60}
 {"op": "fault", "target": "0x68", "fault": "nack", "seconds": 5}   a chip's address, or a serial sensor's name
 anything that cannot be                                            {"error": "..."}
 """
@@ -40,6 +41,15 @@ class Play(Struct, forbid_unknown_fields=True):
     samples: list[tuple[float, float]]
 
 
+class Disturb(Struct, forbid_unknown_fields=True):
+    """Add a disturbance to what an input says."""
+
+    input: str
+    kind: str
+    seed: int = 1
+    seconds: Annotated[float, Meta(gt=0, le=3600)] = 60.0
+
+
 class Fault(Struct, forbid_unknown_fields=True):
     """Let a chip or a sensor misbehave."""
 
@@ -48,7 +58,7 @@ class Fault(Struct, forbid_unknown_fields=True):
     seconds: Annotated[float, Meta(ge=0)] = FOREVER
 
 
-OPERATIONS = {"chips": Chips, **dict.fromkeys(SCENES, Scene), "play": Play, "fault": Fault}
+OPERATIONS = {"chips": Chips, **dict.fromkeys(SCENES, Scene), "play": Play, "disturb": Disturb, "fault": Fault}
 
 
 def answer(hardware: Hardware, line: bytes) -> bytes:
@@ -75,6 +85,9 @@ def _perform(hardware: Hardware, fields: dict[str, Any]) -> dict[str, Any]:
         case Play():
             hardware.world.play(request.input, request.samples, now)
             LOG.info("input %s: plays %s samples", request.input, len(request.samples))
+        case Disturb(name, kind, seed, seconds):
+            hardware.world.disturb(name, kind, seed, seconds, now)
+            LOG.info("input %s: %s for %g s, seed %s", name, kind, seconds, seed)
         case Fault():
             hardware.fault(request.target, request.fault, request.seconds)
             LOG.info(

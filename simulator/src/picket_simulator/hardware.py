@@ -48,6 +48,7 @@ class Hardware:
             for name, source in config.inputs.items()
             if config.adc_boards[source.board].bus.startswith("sim://")
         }
+        self._supplies = {(supply.board, supply.channel): supply.nominal_volts for supply in config.supplies.values()}
         self.world = World({name: config.inputs[name] for name in self._inputs.values()}, config.simulator.seed)
         self.bus = Bus(chips, bus_hertz=config.simulator.bus_hertz)
         self.serial_ports = {name: SerialPort(Sds011(), link) for name, link in _links(config).items()}
@@ -78,10 +79,14 @@ class Hardware:
             raise ValueError(f"target: expected one of {', '.join(known)}, got {target}") from None
         self.bus.fault(address, kind, seconds)
 
+    def _supply_at(self, address: int, channel: int) -> float:
+        place = self.places[address]
+        return self._supplies.get((place.board, place.number * CHANNELS + channel), 0.0)
+
     def _converter(self, address: int) -> Mcp3424:
         def volts(channel: int, now: float) -> float:
             name = self.input_at(address, channel)
-            return self.world.volts(name, now) / DIVIDER if name else 0.0
+            return (self.world.volts(name, now) if name else self._supply_at(address, channel)) / DIVIDER
 
         # Each chip's clock is a little off, as real ones are, and the same at every start.
         spread = random.Random(f"{self.config.simulator.seed} {address}").uniform(-CLOCK_SPREAD, CLOCK_SPREAD)
