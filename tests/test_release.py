@@ -92,7 +92,7 @@ def test_a_walk_becomes_one_event_and_turns_the_light_on_for_five_seconds(whole:
     events = [m.json for m in observer.on("picket/demo/event")]
     assert [event["type"] for event in events] == ["new", "end"]
     assert len({event["id"] for event in events}) == 1
-    assert "2 pulses" in events[0]["why"]
+    assert "asked: 0.09 V s" in events[0]["why"]
 
 
 def test_a_command_pulses_the_siren_and_gets_one_result(whole: Whole, observer: Observer) -> None:

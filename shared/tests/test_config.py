@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from picket.config import Loaded, load_with_origins
+from picket.config.schema import DigitalPir
 from picket.errors import ConfigError
 
 PLAIN = """\
@@ -90,6 +91,83 @@ BAD = [
         ["picket.yaml:8: rules.r.when: expected 'input NAME motion|"],
         id="rule-without-grammar",
     ),
+    pytest.param(
+        "outputs:",
+        "rules: {r: {when: input hall motion and input attic motion within 30 s, then: relay siren on}}\noutputs:",
+        ["picket.yaml:8: rules.r.when: there is no input 'attic'; there are hall"],
+        id="rule-without-its-second-input",
+    ),
+    pytest.param(
+        "outputs:",
+        "rules: {r: {when: input hall motion, only_if: input hall motion and input hall alarm within 3 s,"
+        " then: relay siren on}}\noutputs:",
+        ["picket.yaml:8: rules.r.only_if: expected 'input NAME motion|"],
+        id="rule-with-a-window-as-condition",
+    ),
+    pytest.param(
+        "kind: analog_pir, channel: 1",
+        "kind: analog_pir, channel: 1, supply: main",
+        ["picket.yaml:7: inputs.hall.supply: there is no supply 'main'; there are none"],
+        id="input-without-supply",
+    ),
+    pytest.param(
+        "inputs:",
+        "supplies: {main: {channel: 1}}\ninputs:",
+        ["picket.yaml:6: supplies.main.channel: channel 1 of board 'main' is 'hall''s already"],
+        id="supply-on-an-inputs-channel",
+    ),
+    pytest.param(
+        "inputs:",
+        "supplies: {main: {channel: 2, board: second}}\ninputs:",
+        ["picket.yaml:6: supplies.main.board: there is no ADC board 'second'"],
+        id="supply-without-board",
+    ),
+    pytest.param(
+        "kind: analog_pir, channel: 1",
+        "kind: loop, channel: 1",
+        ["picket.yaml:7: inputs.hall.zones: a loop needs its wiring, or at least a normal and an alarm band"],
+        id="loop-of-nothing",
+    ),
+    pytest.param(
+        "kind: analog_pir, channel: 1",
+        "kind: loop, channel: 1, wiring: {type: deol, end_of_line_ohms: 2200}",
+        ["picket.yaml:7: inputs.hall.wiring.alarm_ohms: is missing"],
+        id="wiring-without-a-resistor",
+    ),
+    pytest.param(
+        "kind: analog_pir, channel: 1",
+        "kind: loop, channel: 1, wiring: {type: quad, end_of_line_ohms: 2200}",
+        ["picket.yaml:7: inputs.hall.wiring.type: expected one of seol, deol, teol, got 'quad'"],
+        id="wiring-of-no-type",
+    ),
+    pytest.param(
+        "kind: analog_pir, channel: 1",
+        "kind: loop, channel: 1, zones: {normal: {}}, wiring: {type: seol, end_of_line_ohms: 5600}",
+        ["picket.yaml:7: inputs.hall.zones: expected either wiring or zones, got both"],
+        id="wiring-and-zones",
+    ),
+    pytest.param(
+        "kind: analog_pir, channel: 1",
+        "kind: loop, channel: 1,"
+        " wiring: {type: teol, end_of_line_ohms: 2200, alarm_ohms: 4700, fault_ohms: 2200, tolerance_percent: 5}",
+        [
+            "picket.yaml:7: inputs.hall.wiring: alarm (2.55 V) and masked (2.78 V) have a margin of 13 mV with"
+            " resistors of 5 % and a cable of 100 ohm; expected at least 105 mV"
+        ],
+        id="states-too-close",
+    ),
+    pytest.param(
+        "kind: analog_pir, channel: 1",
+        "kind: loop, channel: 1, zones: {normal: {below_volts: 2}, alarm: {from_volts: 1.9}}",
+        ["picket.yaml:7: inputs.hall.zones.alarm.from_volts: expected at least below_volts of normal (2), got 1.9"],
+        id="bands-overlap",
+    ),
+    pytest.param(
+        "kind: analog_pir, channel: 1",
+        "kind: loop, channel: 1, zones: {normal: {below_volts: 2}, alarm: {from_volts: 2, below_volts: 2.04}}",
+        ["picket.yaml:7: inputs.hall.zones.alarm.below_volts: expected more than from_volts and hysteresis_volts"],
+        id="band-thinner-than-its-hysteresis",
+    ),
     pytest.param("{kind: analog_pir, channel: 1}", "[", ["picket.yaml:9: no YAML: "], id="no-yaml"),
     pytest.param("device: demo", "device: demo\ndevice: again", ["picket.yaml:2: device: given twice"], id="twice"),
     pytest.param(
@@ -116,6 +194,13 @@ def test_a_mistake_is_one_line_that_names_file_line_and_path(
     assert len(found) == len(expected)
     for line, beginning in zip(found, expected, strict=True):
         assert line.startswith(beginning)
+
+
+def test_a_known_pir_has_defaults_of_its_own(tmp_path: Path) -> None:
+    loaded = load_text(tmp_path, PLAIN.replace("kind: analog_pir, channel: 1", "kind: am312, channel: 1"))
+
+    assert isinstance(loaded.config.inputs["hall"], DigitalPir)
+    assert [value for path, value, _ in loaded.values() if path[-1] == "warm_up_seconds"] == [20]
 
 
 def test_all_mistakes_come_at_once(tmp_path: Path) -> None:

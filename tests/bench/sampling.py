@@ -1,30 +1,48 @@
 """How fast inputs are sampled: the real driver and sampler on simulated chips, in virtual time.
 
-Two peers: what the wire and the chips allow, and the vendor's way, one channel after another.
+Two peers: what the chips and the wire allow, and the vendor's library, which reads one channel after another: the
+class itself where it is installed, else a loop that makes the same transfers.
 """
 
-from collections.abc import Iterable, Iterator
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from itertools import product
-from typing import NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from smbus2 import i2c_msg
 
 from picket_gpio_input.mcp3424 import RATE_BITS, TYPICAL_SECONDS, Mcp3424
-from picket_gpio_input.sampler import Found, Lost, Sample, Sampler, Scan
-from picket_simulator.bus import Bus, VirtualClock
+from picket_gpio_input.sampler import Deliver, Found, Lost, Sample, Sampler, Scan
+from picket_simulator.bus import Bus, MonotonicClock, VirtualClock
 from picket_simulator.chips import mcp3424 as chip
-from tests.bench.figures import Figure
+from tests.bench.figures import Figure, progress
 
 BITS = 12
 CHANNELS = (1, 2, 3, 4)
-SECONDS = 10.0
+SETTLE_SECONDS, SECONDS = 2.0, 5.0
 # S, address and R/W with ACK, then 9 bits a byte, P: a configuration byte, and a read of three.
-WRITE_BITS, READ_BITS = 1 + 9 + 9 + 1, 1 + 9 + 3 * 9 + 1
-# A conversion begins with the configuration's ACK, and may end as late as the read's address is acknowledged.
-MEANWHILE_BITS = 1 + (1 + 9)
+SAMPLE_BITS = (1 + 9 + 9 + 1) + (1 + 9 + 3 * 9 + 1)
 CONTINUOUS, NOT_READY = 0x10, 0x80
 NAP_SECONDS = 10e-6
 
-LIMIT = "reachable limit, bus time included"
-VENDOR = "sequential loop (vendor's manner)"
+CLOCKS: dict[str, Callable[[int], list[float]]] = {
+    "chips at 176 SPS": lambda chips: [chip.SLOWEST] * chips,
+    "chips at 328 SPS": lambda chips: [chip.FASTEST] * chips,
+    "chips 10 % apart": lambda chips: [0.95 + 0.1 * n / (chips - 1) for n in range(chips)],
+    "chips from 176 to 328 SPS": lambda chips: [
+        chip.SLOWEST + (chip.FASTEST - chip.SLOWEST) * n / (chips - 1) for n in range(chips)
+    ],
+}
+LIMIT = "reachable limit: conversion, start and read in turn; the bus shared"
+LOOP = "sequential loop, in the vendor's manner"
+LIBRARY = "vendor's library, read_voltage in turn"
+ALONE = "the same without the fault"
+RATE = "samples_per_second_per_channel"
 
 
 class CountingBus(Bus):
@@ -38,79 +56,217 @@ class CountingBus(Bus):
         return super().transfer(messages)
 
 
+class NoBus:
+    """A bus that takes no time, with chips that are always done: what is left is the sampler's own work."""
+
+    def i2c_rdwr(self, message: i2c_msg) -> None:
+        """Answer a read with what was written last."""
+        if message.flags:
+            message.buf[2] = self._config
+        else:
+            self._config = bytes([ord(message.buf[0]) & ~NOT_READY])
+
+
 class Rate(NamedTuple):
     """What came of a run."""
 
-    samples_per_second_per_channel: float
+    per_channel: float
     transfers_per_sample: float
+    of_first_chip: float
 
 
 def run() -> Iterator[Figure]:
-    """Measure one and two boards of two chips, both bus speeds, without and with the host's own time a transfer."""
-    for boards, hertz, overhead_us in product((1, 2), (100_000, 400_000), (0, 150)):
+    """Measure all of it."""
+    vendor = LIBRARY if find_spec("ADCPi") else LOOP
+    if vendor is LOOP:
+        progress("  AB Electronics' ADCPi is not installed: a loop that makes the same transfers stands for it")
+    yield from against_the_vendor(vendor)
+    for name, clocks in CLOCKS.items():
+        yield from against_the_limit(name, clocks)
+    yield from beside_faults()
+    yield on_the_machines_own_clock()
+    yield cost()
+
+
+def against_the_vendor(vendor: str) -> Iterator[Figure]:
+    """Measure 1, 2 and 4 boards of two typical chips, both bus speeds, without and with the host's time a transfer."""
+    for boards, hertz, overhead_us in product((1, 2, 4), (100_000, 400_000), (0, 150)):
         case = f"{boards} board{'s' * (boards > 1)}, {hertz // 1000} kHz, {overhead_us} us"
-        addresses = range(0x68, 0x68 + 2 * boards)
-        ours = sampled(bus_of(addresses, hertz, overhead_us), addresses)
-        vendor = one_after_another(bus_of(addresses, hertz, overhead_us), addresses)
-        reachable = limit(hertz)
-        rate, vendor_rate = ours.samples_per_second_per_channel, vendor.samples_per_second_per_channel
-        metric, unit = "samples_per_second_per_channel", "1/s"
-        yield Figure(case=case, metric=metric, value=rate, unit=unit, against=LIMIT, ratio=rate / reachable)
-        yield Figure(case=case, metric=metric, value=rate, unit=unit, against=VENDOR, ratio=rate / vendor_rate)
+        clocks = [1.0] * 2 * boards
+        ours = sampled(bus_of(clocks, hertz, overhead_us))
+        bus = bus_of(clocks, hertz, overhead_us)
+        theirs = with_the_library(bus) if vendor is LIBRARY else one_after_another(bus)
+        yield of_limit(case, ours, clocks, hertz, overhead_us)
+        ratio = ours.per_channel / theirs.per_channel
+        yield Figure(case=case, metric=RATE, value=ours.per_channel, unit="1/s", against=vendor, ratio=ratio)
         yield Figure(
             case=case,
             metric="transfers_per_sample",
             value=ours.transfers_per_sample,
             unit="1",
-            against=VENDOR,
-            ratio=ours.transfers_per_sample / vendor.transfers_per_sample,
+            against=vendor,
+            ratio=ours.transfers_per_sample / theirs.transfers_per_sample,
         )
 
 
-def bus_of(addresses: range, hertz: int, overhead_us: int) -> CountingBus:
-    """Return a bus of typical chips with a virtual clock."""
-    chips = {address: chip.Mcp3424(lambda channel, _now: channel / 4) for address in addresses}
-    return CountingBus(chips, VirtualClock(), hertz, overhead_us * 1e-6)
+def against_the_limit(name: str, clocks_of: Callable[[int], list[float]]) -> Iterator[Figure]:
+    """Measure chips that are not typical."""
+    for boards, hertz, overhead_us in product((1, 2, 4), (100_000, 400_000), (0, 150)):
+        case = f"{boards} board{'s' * (boards > 1)}, {hertz // 1000} kHz, {overhead_us} us, {name}"
+        clocks = clocks_of(2 * boards)
+        ours = sampled(bus_of(clocks, hertz, overhead_us))
+        yield of_limit(case, ours, clocks, hertz, overhead_us)
+        yield Figure(case=case, metric="transfers_per_sample", value=ours.transfers_per_sample, unit="1")
 
 
-def limit(hertz: int) -> float:
-    """Return what a channel of a chip gets at best: a start, a conversion and a read, four channels in turn."""
-    alone = WRITE_BITS + READ_BITS - MEANWHILE_BITS
-    return 1 / (TYPICAL_SECONDS[BITS] + alone / hertz) / len(CHANNELS)
+def beside_faults() -> Iterator[Figure]:
+    """Measure the first chip while the second of a board gives nothing, and while a whole second board does."""
+    for boards, faulty, kind in ((1, (0x69,), "nack"), (1, (0x69,), "stuck"), (2, (0x6A, 0x6B), "nack")):
+        bus, sound = (bus_of([1.0] * 2 * boards, 100_000, 0) for _ in range(2))
+        for address in faulty:
+            bus.fault(address, kind)
+        value, alone = sampled(bus).of_first_chip, sampled(sound).of_first_chip
+        what = "a missing board" if len(faulty) > 1 else f"a {kind} chip"
+        case = f"{boards} board{'s' * (boards > 1)}, 100 kHz, 0 us, beside {what}"
+        yield Figure(case=case, metric=RATE, value=value, unit="1/s", against=ALONE, ratio=value / alone)
 
 
-def sampled(bus: CountingBus, addresses: range) -> Rate:
-    """Run the product's own sampler over all channels."""
+def on_the_machines_own_clock() -> Figure:
+    """Measure one board in real time, with this system's sleep and its lateness."""
+    clocks = [1.0, 1.0]
+    ours = sampled(bus_of(clocks, 100_000, 0, MonotonicClock()))
+    return of_limit("1 board, 100 kHz, 0 us, in real time", ours, clocks, 100_000, 0)
+
+
+def cost() -> Figure:
+    """Measure the work of driver and sampler for a sample, with eight chips."""
     count = 0
 
-    def deliver(found: Sample | Lost | Found) -> None:
+    def deliver(_found: Sample | Lost | Found) -> None:
         nonlocal count
-        count += isinstance(found, Sample)
+        count += 1
 
-    names = {channel: f"input {channel}" for channel in CHANNELS}
-    scans = [Scan(Mcp3424(bus, address, BITS), names) for address in addresses]
-    sampler = Sampler(scans, deliver, bus.clock.now, bus.clock.sleep)
-    while bus.clock.now() < SECONDS:
+    scans = [Scan(driver, conversions(driver)) for driver in (Mcp3424(NoBus(), 0x68 + n) for n in range(8))]  # type: ignore[arg-type]
+    now = iter(range(1_000_000_000))
+    sampler = Sampler(scans, deliver, lambda: next(now) * 1e-3, lambda _seconds: None)
+    for _ in range(1000):
         sampler.step()
-    return rate_of(bus, count, addresses)
+    count, began = 0, time.perf_counter()
+    for _ in range(50_000):
+        sampler.step()
+    value = (time.perf_counter() - began) / count * 1e6
+    return Figure(case="driver and sampler, 8 chips, no bus", metric="cost_per_sample", value=value, unit="us")
 
 
-def one_after_another(bus: CountingBus, addresses: range) -> Rate:
+def of_limit(case: str, rate: Rate, clocks: Sequence[float], hertz: int, overhead_us: int) -> Figure:
+    """Return a rate and its share of the limit."""
+    reachable = limit(clocks, hertz, overhead_us)
+    value = rate.per_channel
+    return Figure(case=case, metric=RATE, value=value, unit="1/s", against=LIMIT, ratio=value / reachable)
+
+
+def limit(clocks: Sequence[float], hertz: int, overhead_us: int) -> float:
+    """Return what a channel gets when each chip converts, is read and started in turn, and the bus is not overbooked.
+
+    An ideal run is somewhat faster, 2 % at 100 kHz: the end of the start and the first bits of the read fall into the
+    conversion, and so does the host's own time after the start.
+    """
+    busy = SAMPLE_BITS / hertz + 2 * overhead_us * 1e-6
+    of_chips = sum(1 / (TYPICAL_SECONDS[BITS] / clock + busy) for clock in clocks)
+    return min(of_chips, 1 / busy) / (len(clocks) * len(CHANNELS))
+
+
+def bus_of(
+    clocks: Sequence[float], hertz: int, overhead_us: int, clock: VirtualClock | MonotonicClock | None = None
+) -> CountingBus:
+    """Return a bus of chips with these clocks, of a typical one's."""
+    chips = {0x68 + n: chip.Mcp3424(lambda channel, _now: channel / 4, factor) for n, factor in enumerate(clocks)}
+    bus = CountingBus(chips, clock or VirtualClock(), hertz, overhead_us * 1e-6)
+    for simulated in chips.values():
+        simulated.power_cycle(bus.clock.now())
+    return bus
+
+
+def conversions(driver: Mcp3424) -> list[tuple[str, Any]]:
+    """Return a chip's four channels."""
+    return [(f"{driver.address:x}/{n}", driver.conversion(n, BITS, 1)) for n in CHANNELS]
+
+
+def sampled(bus: CountingBus) -> Rate:
+    """Run the product's own sampler over all channels."""
+
+    def sampler_of(deliver: Deliver) -> Callable[[], None]:
+        scans = [Scan(driver, conversions(driver)) for driver in (Mcp3424(bus, a) for a in bus.chips)]
+        return Sampler(scans, deliver, bus.clock.now, bus.clock.sleep).step
+
+    return measured(bus, sampler_of)
+
+
+def with_the_library(bus: CountingBus) -> Rate:
+    """Read all channels with ADCPi.read_voltage, an object a board; its waits pass on the bus's clock too."""
+    library: Any = import_module("ADCPi")
+
+    class OnThisBus(library.ADCPi):  # type: ignore[misc]
+        _ADCPi__get_smbus = staticmethod(lambda _number: bus)
+
+    module: Any = sys.modules[library.ADCPi.__module__]
+    waiting, module.time = module.time, SimpleNamespace(monotonic=bus.clock.now, sleep=bus.clock.sleep)
+    addresses = list(bus.chips)
+
+    def reader(deliver: Deliver) -> Callable[[], None]:
+        boards = [OnThisBus(*pair, BITS) for pair in zip(addresses[::2], addresses[1::2], strict=True)]
+
+        def read_all() -> None:
+            for board, channel in product(boards, range(1, 9)):
+                deliver(Sample(f"68/{channel}", board.read_voltage(channel), 0.0))
+
+        return read_all
+
+    try:
+        return measured(bus, reader)
+    finally:
+        module.time = waiting
+
+
+def one_after_another(bus: CountingBus) -> Rate:
     """Read each channel as the vendor's library does: its mode is continuous, and each poll writes the configuration.
 
     A new configuration starts a conversion; the same one again is left alone by the chip. So the first poll selects
     the channel, and the bus is busy until the result is there; only then comes the next channel, of whatever chip.
     """
-    count = 0
-    while bus.clock.now() < SECONDS:
-        for address, channel in product(addresses, CHANNELS):
-            config = NOT_READY | (channel - 1) << 5 | CONTINUOUS | RATE_BITS[BITS] << 2
-            while bus.read_i2c_block_data(address, config, 4)[2] & NOT_READY:
-                bus.clock.sleep(NAP_SECONDS)
-            count += 1
-    return rate_of(bus, count, addresses)
+
+    def reader(deliver: Deliver) -> Callable[[], None]:
+        def read_all() -> None:
+            for address, channel in product(bus.chips, CHANNELS):
+                config = NOT_READY | (channel - 1) << 5 | CONTINUOUS | RATE_BITS[BITS] << 2
+                while bus.read_i2c_block_data(address, config, 4)[2] & NOT_READY:
+                    bus.clock.sleep(NAP_SECONDS)
+                deliver(Sample(f"{address:x}/{channel}", 0.0, 0.0))
+
+        return read_all
+
+    return measured(bus, reader)
 
 
-def rate_of(bus: CountingBus, count: int, addresses: range) -> Rate:
-    """Return the rate of so many samples on so many chips until now."""
-    return Rate(count / bus.clock.now() / (len(addresses) * len(CHANNELS)), bus.transfers / count)
+def measured(bus: CountingBus, prepare: Callable[[Deliver], Callable[[], None]]) -> Rate:
+    """Let it settle, then count what is delivered."""
+    counts: Counter[str] = Counter()
+
+    def deliver(found: Sample | Lost | Found) -> None:
+        if isinstance(found, Sample):
+            counts[found.name] += 1
+
+    step = prepare(deliver)
+    end = bus.clock.now() + SETTLE_SECONDS
+    while bus.clock.now() < end:
+        step()
+    counts.clear()
+    bus.transfers, began = 0, bus.clock.now()
+    while bus.clock.now() < began + SECONDS:
+        step()
+    seconds = bus.clock.now() - began
+    return Rate(
+        counts.total() / seconds / (len(bus.chips) * len(CHANNELS)),
+        bus.transfers / counts.total(),
+        sum(counts[f"68/{channel}"] for channel in CHANNELS) / seconds / len(CHANNELS),
+    )

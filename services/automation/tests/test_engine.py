@@ -1,3 +1,5 @@
+import pytest
+
 from picket.config.schema import Rule
 from picket_automation.engine import Engine, Fired
 
@@ -64,3 +66,67 @@ def test_tamper_is_a_word_like_any() -> None:
     fired = rules.take("input", "garage", frozenset({"tamper", "clear"}), 1)
 
     assert [f.action.output for f in fired] == ["siren"]
+
+
+BOTH = "input hall motion and input kitchen motion within 30 s"
+
+
+def test_two_inputs_within_the_window_fire_once_in_any_order() -> None:
+    rules = Engine({"confirmed": Rule(when=BOTH, then="relay siren on 10 s")})
+    fired_at = []
+
+    for now, name, words in [
+        (0, "hall", CLEAR),
+        (0, "kitchen", CLEAR),
+        (10, "kitchen", MOTION),
+        (15, "hall", MOTION),  # the second comes: fires
+        (16, "hall", CLEAR),
+        (17, "hall", MOTION),  # the kitchen's motion is used up
+        (18, "kitchen", CLEAR),
+        (20, "kitchen", MOTION),  # it moved again, and the hall has since: fires
+    ]:
+        fired_at += [now for _ in rules.take("input", name, words, now)]
+
+    assert fired_at == [15, 20]
+
+
+@pytest.mark.parametrize(("second_at", "fires"), [(40.0, True), (40.1, False)], ids=["at-its-end", "after-it"])
+def test_each_motion_must_begin_within_the_window_however_long_it_lasts(second_at: float, fires: bool) -> None:
+    rules = Engine({"confirmed": Rule(when=BOTH, then="relay siren on 10 s")})
+    for name in ("hall", "kitchen"):
+        rules.take("input", name, CLEAR, 0)
+
+    rules.take("input", "hall", MOTION, 10)  # and it goes on
+
+    assert bool(rules.take("input", "kitchen", MOTION, second_at)) == fires
+
+
+def test_one_input_that_moves_twice_confirms_nothing() -> None:
+    rules = Engine({"confirmed": Rule(when=BOTH, then="relay siren on 10 s")})
+
+    fired = [rules.take("input", "hall", words, now) for now, words in enumerate([CLEAR, MOTION, CLEAR, MOTION])]
+
+    assert fired == [[], [], [], []]
+
+
+def test_motion_from_before_the_start_confirms_nothing() -> None:
+    rules = Engine({"confirmed": Rule(when=BOTH, then="relay siren on 10 s")})
+    rules.take("input", "kitchen", CLEAR, 0)
+    rules.take("input", "hall", MOTION, 1)
+
+    assert rules.take("input", "kitchen", MOTION, 2) == []
+
+
+def test_a_confirmation_that_is_held_back_is_used_up_too() -> None:
+    rules = Engine({"confirmed": Rule(when=BOTH, then="relay siren on 10 s", only_if="output light off")})
+    for name in ("hall", "kitchen"):
+        rules.take("input", name, CLEAR, 0)
+    rules.take("input", "hall", MOTION, 1)
+    held_back = rules.take("input", "kitchen", MOTION, 2)
+    rules.take("output", "light", frozenset({"off"}), 3)
+    rules.take("input", "hall", CLEAR, 4)
+
+    again = rules.take("input", "hall", MOTION, 5)
+
+    assert [f.held_back for f in held_back] == ["not output light off"]
+    assert again == []

@@ -4,17 +4,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picket.config.schema import AnalogPir
+from picket.config.schema import DigitalPir
 from picket_gpio_input.motion import MotionFilter, Verdict
+from picket_gpio_input.zones import Meaning
 
 
-def settings(**changes: float) -> AnalogPir:
-    plain = {"pulses": 1, "window_seconds": 5.0, "hold_seconds": 2.0, "warm_up_seconds": 0.0}
-    return AnalogPir(channel=1, **{**plain, **changes})
+def settings(**changes: float) -> DigitalPir:
+    plain = {"minimum_active_seconds": 0.0, "warm_up_seconds": 0.0, "hold_seconds": 2.0}
+    return DigitalPir(channel=1, **{**plain, **changes})
+
+
+def meaning(active: bool, level: float = 1.0) -> Meaning:
+    return Meaning("alarm" if active else "normal", active, level if active else 0.0)
 
 
 def feed(motion: MotionFilter, *steps: tuple[float, bool]) -> list[Verdict]:
-    return [verdict for now, active in steps for verdict in motion.update(active, 1.0 if active else 0.0, now)]
+    return [verdict for now, active in steps for verdict in motion.update(meaning(active), now)]
 
 
 def types(verdicts: list[Verdict]) -> list[str]:
@@ -75,6 +80,44 @@ def test_motion_ends_when_samples_stop() -> None:
     assert not motion.moving
 
 
+def pulses(count: int, seconds: float, every: float, begin: float = 0.0) -> list[tuple[float, bool]]:
+    """Return `count` pulses of so many seconds."""
+    return [step for n in range(count) for step in ((begin + n * every, True), (begin + n * every + seconds, False))]
+
+
+def test_a_chattering_input_is_in_trouble_and_not_believed_until_it_is_quiet() -> None:
+    motion = MotionFilter(settings(minimum_active_seconds=0.2, chatter_pulses=10, chatter_seconds=5))
+
+    chatter = feed(motion, *pulses(10, 0.02, 0.1))
+    text = motion.chattering(1.0)
+    during = feed(motion, (1.0, True), (1.5, True), (1.6, False))
+
+    assert types(chatter) == ["suppressed"] * 10
+    assert text == "chatters: 10 short pulses in 0.9 s"
+    assert [v.why for v in during] == ["while it chatters: 10 short pulses in 0.9 s, peak 1.00 V"]
+    assert motion.chattering(6.0) == ""
+    assert types(feed(motion, (6.0, True), (6.3, True))) == ["new"]
+
+
+def test_short_pulses_that_the_sampling_ran_together_are_no_long_one() -> None:
+    motion = MotionFilter(settings(minimum_active_seconds=0.2))
+
+    verdicts = feed(motion, *pulses(3, 0.05, 0.1), *pulses(1, 0.25, 1.0, begin=0.3))
+
+    assert [v.why for v in verdicts][-1] == "right after pulses too short to count, peak 1.00 V"
+
+
+def test_a_swinger_is_shut_off_until_it_has_rested() -> None:
+    motion = MotionFilter(settings(swinger_trips=2, swinger_rest_seconds=60))
+
+    trips = [step for n in range(4) for step in (*pulses(1, 0.5, 1.0, begin=10 * n), (10 * n + 3.0, False))]
+
+    verdicts = feed(motion, *trips, *pulses(1, 0.5, 1.0, begin=100))
+
+    assert types(verdicts) == ["new", "end", "new", "end", "suppressed", "suppressed", "new"]
+    assert verdicts[4].why == "swinger: 2 motions without 60 s of rest"
+
+
 @given(
     steps=st.lists(
         st.tuples(st.floats(-5, 30), st.booleans(), st.floats(0, 5) | st.just(math.inf)),
@@ -92,7 +135,7 @@ def test_every_new_has_an_end_and_none_comes_without_a_cause(
     for step, active, level in steps:
         now += step
         ever_active |= active
-        for verdict in motion.update(active, level, now):
+        for verdict in motion.update(meaning(active, level), now):
             assert ever_active
             lives.append(verdict.type)
     lives += [verdict.type for verdict in motion.interrupt("over")]

@@ -52,8 +52,13 @@ class Detector:
         self.volts = volts
         meaning = self._signal.update(volts, now)
         self._zone = meaning.zone
-        findings = self._judge_trouble(meaning.zone if meaning.zone in TROUBLE else None, f"{volts:.2f} V", now)
-        return findings + self._moved(self._motion.update(meaning.active, meaning.level, now))
+        moved = self._moved(self._motion.update(meaning, now))
+        zone = meaning.zone if meaning.zone in TROUBLE else None
+        chatters = self._motion.chattering(now) if zone is None else ""
+        if zone != self._trouble or chatters:
+            volts_text = f"{meaning.text}, {volts:.2f} V" if meaning.text else f"{volts:.2f} V"
+            moved = self._judge_trouble("fault" if chatters else zone, chatters or volts_text, now) + moved
+        return moved
 
     def lose(self, why: str, now: float) -> list[Finding]:
         """Take in that no samples come any more."""

@@ -12,7 +12,12 @@ There is no register pointer: a write is the configuration byte, a read is the r
 
     12, 14, 16 bit:  high byte, low byte, configuration        two's complement, sign extended
     18 bit:          3 bytes, configuration
+
+A conversion takes its typical time divided by the chip's own clock: 176 to 328 where 240 a second are typical. A read
+and the next start can't share a transfer: a Raspberry Pi's controller takes one read at most, and only as the last.
 """
+
+from typing import NamedTuple
 
 from smbus2 import i2c_msg
 
@@ -22,36 +27,52 @@ REFERENCE_VOLTS = 2.048
 # The ADC Pi's divider before each channel: 10 k over 6.8 k.
 DIVIDER = (10_000 + 6_800) / 6_800
 RATE_BITS = {12: 0b00, 14: 0b01, 16: 0b10, 18: 0b11}
+GAIN_BITS = {1: 0b00, 2: 0b01, 4: 0b10, 8: 0b11}
 TYPICAL_SECONDS = {12: 1 / 240, 14: 1 / 60, 16: 1 / 15, 18: 1 / 3.75}
+FASTEST = 240 / 328  # of the typical time
 NOT_READY = 0x80
+
+
+class Conversion(NamedTuple):
+    """A channel at a resolution and a gain; its messages are made once, and sent hundreds of times a second."""
+
+    config: int
+    start: i2c_msg
+    result: i2c_msg
+    volts_per_code: float
+    typical_seconds: float
 
 
 class Mcp3424:
     """One chip; a failed transfer raises OSError."""
 
-    def __init__(self, bus: Bus, address: int, bits: int) -> None:
-        """Use the chip at `address` with a resolution of 12, 14, 16 or 18 bits."""
+    def __init__(self, bus: Bus, address: int) -> None:
+        """Use the chip at `address`."""
         self.address = address
-        self.typical_seconds = TYPICAL_SECONDS[bits]
         self._bus = bus
-        self._rate = RATE_BITS[bits] << 2
-        self._length = 4 if bits == 18 else 3
-        self._volts_per_code = 2 * REFERENCE_VOLTS / (1 << bits) * DIVIDER
-        self._config = 0
 
-    def start(self, channel: int) -> None:
-        """Start one conversion of channel 1 to 4; one that is running is lost."""
-        self._config = (channel - 1) << 5 | self._rate
-        self._bus.write_byte(self.address, NOT_READY | self._config)
+    def conversion(self, channel: int, bits: int, gain: int) -> Conversion:
+        """Prepare conversions of channel 1 to 4 with 12, 14, 16 or 18 bits and a gain of 1, 2, 4 or 8."""
+        config = (channel - 1) << 5 | RATE_BITS[bits] << 2 | GAIN_BITS[gain]
+        return Conversion(
+            config,
+            i2c_msg.write(self.address, [NOT_READY | config]),
+            i2c_msg.read(self.address, 4 if bits == 18 else 3),
+            2 * REFERENCE_VOLTS / (1 << bits) / gain * DIVIDER,
+            TYPICAL_SECONDS[bits],
+        )
 
-    def read(self) -> float | None:
+    def start(self, conversion: Conversion) -> None:
+        """Start one; one that is running is lost."""
+        self._bus.i2c_rdwr(conversion.start)
+
+    def read(self, conversion: Conversion) -> float | None:
         """Return the volts at the board's terminal, or None while the conversion runs.
 
         A chip that lost its configuration (a brown-out, a stranger on the bus) reads as not ready for ever.
         """
-        message = i2c_msg.read(self.address, self._length)
-        self._bus.i2c_rdwr(message)
-        data = bytes(message)
-        if data[-1] != self._config:
+        self._bus.i2c_rdwr(conversion.result)
+        data = bytes(conversion.result)
+        if data[-1] != conversion.config:
             return None
-        return int.from_bytes(data[:-1], "big", signed=True) * self._volts_per_code
+        return int.from_bytes(data[:-1], "big", signed=True) * conversion.volts_per_code

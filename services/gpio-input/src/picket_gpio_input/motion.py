@@ -3,8 +3,9 @@
     warming  --warm-up over-->  idle  --a pulse-->  candidate  --N pulses in the window-->  motion
     candidate --the window passes--> idle (suppressed)         motion --quiet for the hold--> idle
 
-A pulse is a time of activity that lasted at least the minimum; one that did not is suppressed too. Time only enters as
-an argument; a step backwards counts as none. Every verdict says which rule decided, with its figures.
+A pulse is a time of activity that lasted at least the minimum, and an analog PIR's swing that is believed (swing.py);
+what falls short is suppressed, and so is what comes while the input chatters or is shut off as a swinger. Time only
+enters as an argument; a step backwards counts as none. Every verdict says which rule decided, with its figures.
 """
 
 import math
@@ -12,6 +13,10 @@ from collections import deque
 from typing import Literal, NamedTuple
 
 from picket.config.schema import Input
+from picket_gpio_input.chatter import Chatter
+from picket_gpio_input.swing import Swing
+from picket_gpio_input.swinger import Swinger
+from picket_gpio_input.zones import Meaning
 
 UPDATE_SECONDS = 10.0
 
@@ -33,9 +38,12 @@ class MotionFilter:
     def __init__(self, settings: Input, *, warm: bool = False) -> None:
         """Begin warming up at the first sample, unless `warm`."""
         self._settings = settings
+        self._chatter = Chatter(settings)
+        self._swinger = Swinger(settings)
         self._warm_at: float | None = -math.inf if warm else None
         self._now = -math.inf
         self._active_since: float | None = None
+        self._swing: Swing | None = None  # that it is active by
         self._counted = False
         self._pulses: deque[float] = deque()
         self._ignored = 0
@@ -55,47 +63,70 @@ class MotionFilter:
         """Tell whether the sensor is still warming up."""
         return self._warm_at is None or self._now < self._warm_at
 
-    def update(self, active: bool, level: float, now: float) -> list[Verdict]:
-        """Take in a sample's activity and level in volts; return what it decided, usually nothing."""
+    def chattering(self, now: float) -> str:
+        """Say that the input chatters, or nothing."""
+        return self._chatter.update(now)
+
+    def update(self, meaning: Meaning, now: float) -> list[Verdict]:
+        """Take in what a sample means; return what it decided, usually nothing."""
         self._now = now = max(now, self._now)
         if self._warm_at is None:
             self._warm_at = now + self._settings.warm_up_seconds
+        active = meaning.active
         if now < self._warm_at:
             self._ignored += active and self._active_since is None
-            self._active_since = now if active else None
+            self._active_since, self._swing = (now, meaning.swing) if active else (None, None)
             self._counted = active  # what began before the sensor was warm is no pulse afterwards
             return []
-        verdicts = self._warmed_up(now) + self._expired(now)
-        if active:
-            self._peak = max(self._peak, level)
-            if self._active_since is None:
-                self._active_since, self._counted = now, False
-            if not self._counted and now - self._active_since >= self._settings.minimum_active_seconds:
-                self._counted = True
-                verdicts += self._pulse(self._active_since, now)
-            if self._counted:
-                self._last_active = now
-        elif self._active_since is not None:
+        verdicts = self._warmed_up(now) if self._ignored else []
+        if self._pulses:
+            verdicts += self._expired(now)
+        if self._active_since is not None and not (active and meaning.swing is self._swing):
             verdicts += self._fell(now)
-        return verdicts + self._quiet(now)
+        if active:
+            verdicts += self._lasts(meaning, now)
+        return verdicts + self._quiet(now) if self.moving else verdicts
 
     def interrupt(self, why: str) -> list[Verdict]:
         """End what goes on, because samples no longer come."""
-        self._active_since, self._counted = None, False
+        self._active_since, self._swing, self._counted = None, None, False
         self._pulses.clear()
         return [self._end(self._now, why)] if self.moving else []
 
     def _warmed_up(self, now: float) -> list[Verdict]:
         ignored, self._ignored = self._ignored, 0
-        if not ignored:
-            return []
         why = f"{ignored} pulses while warming up for {self._settings.warm_up_seconds:g} s"
         return [Verdict("suppressed", now, now, why, ignored, 0.0)]
 
+    def _lasts(self, meaning: Meaning, now: float) -> list[Verdict]:
+        self._peak = max(self._peak, meaning.level)
+        if self._active_since is None:
+            self._swing, self._counted = meaning.swing, False
+            self._active_since = min(now, meaning.swing.began) if meaning.swing else now
+        verdicts = []
+        if not self._counted and not self._doubt(now):
+            self._counted = True
+            verdicts = self._pulse(self._active_since, now)
+        if self._counted:
+            self._last_active = now
+        return verdicts
+
+    def _doubt(self, now: float) -> str:
+        """Say why the pulse that goes on does not count, or nothing."""
+        seconds = now - (self._active_since or 0.0)
+        if seconds < self._settings.minimum_active_seconds:
+            return f"active for {seconds:.3f} s only (asked: {self._settings.minimum_active_seconds:g} s)"
+        if self._swing and not self._swing.believed:
+            return str(self._swing)
+        if self._chatter.text:
+            return f"while it {self._chatter.text}"
+        if not self._swing and self._chatter.among(now):
+            return "right after pulses too short to count"
+        return ""
+
     def _pulse(self, began: float, now: float) -> list[Verdict]:
         settings = self._settings
-        self._pulses.append(began)
-        self._forget(now)
+        shut_off = self._swinger.shut_off(now)
         if self._began is not None:
             self._total += 1
             if now - self._told < UPDATE_SECONDS:
@@ -103,33 +134,45 @@ class MotionFilter:
             self._told = now
             why = f"goes on: {self._total} pulses in {now - self._began:.1f} s, peak {self._peak:.2f} V"
             return [Verdict("update", now, self._began, why, self._total, self._peak)]
+        if shut_off:
+            peak, self._peak = self._peak, 0.0
+            return [Verdict("suppressed", now, began, shut_off, 1, peak)]
+        self._pulses.append(began)
+        self._forget(now)
         if len(self._pulses) < settings.pulses:
             return []
         self._began, self._told, self._total = self._pulses[0], now, len(self._pulses)
+        self._swinger.trip()
+        rules = []
         if settings.pulses > 1:
             span = now - self._pulses[0]
-            why = f"{self._total} pulses in {span:.2f} s (asked: {settings.pulses} in {settings.window_seconds:g} s)"
-        elif settings.minimum_active_seconds:
-            why = f"active for {now - began:.2f} s (asked: {settings.minimum_active_seconds:g} s)"
-        else:
-            why = "active"
-        return [Verdict("new", now, self._began, f"{why}, peak {self._peak:.2f} V", self._total, self._peak)]
+            rules.append(
+                f"{self._total} pulses in {span:.2f} s (asked: {settings.pulses} in {settings.window_seconds:g} s)"
+            )
+        if self._swing:
+            rules.append(str(self._swing))
+        elif settings.minimum_active_seconds and not rules:
+            rules.append(f"active for {now - began:.2f} s (asked: {settings.minimum_active_seconds:g} s)")
+        why = ", ".join([*(rules or ["active"]), f"peak {self._peak:.2f} V"])
+        return [Verdict("new", now, self._began, why, self._total, self._peak)]
 
     def _fell(self, now: float) -> list[Verdict]:
-        since, self._active_since = self._active_since or now, None
-        if self._counted or self.moving:
+        since = now if self._active_since is None else self._active_since
+        doubt = "" if self._counted else self._doubt(now) or "not sampled long enough"
+        if now - since < self._settings.minimum_active_seconds:
+            self._chatter.pulse(now)
+        self._active_since, self._swing = None, None
+        if not doubt or self.moving:
             return []
-        asked = self._settings.minimum_active_seconds
-        why = f"active for {now - since:.3f} s only (asked: {asked:g} s), peak {self._peak:.2f} V"
-        verdict = Verdict("suppressed", now, since, why, 0, self._peak)
+        verdict = Verdict("suppressed", now, since, f"{doubt}, peak {self._peak:.2f} V", 0, self._peak)
         if not self._pulses:
             self._peak = 0.0
         return [verdict]
 
     def _expired(self, now: float) -> list[Verdict]:
-        had, first = len(self._pulses), self._pulses[0] if self._pulses else now
+        had, first = len(self._pulses), self._pulses[0]
         self._forget(now)
-        if self.moving or not had or self._pulses:
+        if self.moving or self._pulses:
             return []
         settings = self._settings
         why = f"{had} of {settings.pulses} pulses in {settings.window_seconds:g} s, peak {self._peak:.2f} V"
@@ -138,7 +181,7 @@ class MotionFilter:
 
     def _quiet(self, now: float) -> list[Verdict]:
         quiet = now - self._last_active
-        if not self.moving or self._active_since is not None or quiet < self._settings.hold_seconds:
+        if self._active_since is not None or quiet < self._settings.hold_seconds:
             return []
         return [self._end(now, f"quiet for {quiet:.2f} s (hold {self._settings.hold_seconds:g} s)")]
 

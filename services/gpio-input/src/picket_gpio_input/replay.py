@@ -1,103 +1,144 @@
-"""`picket replay`: a stored trace through the filter of a configuration, with no hardware."""
+"""`picket replay`: stored traces through the filter of a configuration, with no hardware."""
 
 import argparse
-import csv
-import gzip
-import io
 import json
-import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any
 
-from picket.config import load
-from picket.errors import PicketError
-from picket_gpio_input.detector import Detector, Finding
+from picket.config.schema import Input
+from picket_gpio_input import settings
+from picket_gpio_input.detector import Detector
+from picket_gpio_input.differences import differences, judged
 from picket_gpio_input.episodes import Episodes
+from picket_gpio_input.playback import replay
+from picket_gpio_input.plot import save
+from picket_gpio_input.trace_file import Sample, Trace, read_traces
+from picket_gpio_input.trail import Panel
+from picket_gpio_input.tunable import different
 
-HELP = "run a stored trace (columns t_s, volts) through an input's filter and print its events"
+HELP = "run stored traces (columns t_s, volts) through an input's filter and print its events, or what would change"
+MOST_PANELS = 12
 
-
-class TraceError(PicketError, ValueError):
-    """A trace has a row that is none."""
+Row = dict[str, Any]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("trace", help="a CSV file (.gz too) with columns t_s and volts; - is standard input")
-    parser.add_argument("--config", type=Path, help="the configuration (default: the one of this folder)")
-    parser.add_argument("--input", required=True, help="the input whose settings are used")
-    parser.add_argument("--json", action="store_true", help="one JSON line an event: t_s, type, id, why, ...")
+    parser.add_argument(
+        "traces", nargs="+", metavar="TRACE", help="CSV files (.gz too) with t_s and volts, or folders; - is stdin"
+    )
+    settings.add_arguments(parser)
+    parser.add_argument("--recording", metavar="NAME", help="only this one of the recordings in the traces")
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="OTHER.yaml",
+        help="print what would change with the settings of this configuration (which --set then changes)",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON line an event, or a change")
     parser.add_argument("--suppressed", action="store_true", help="what was suppressed, too")
     parser.add_argument(
-        "--from-power-up", action="store_true", help="the trace begins at the sensor's power-up: warm it up first"
+        "--from-power-up", action="store_true", help="traces begin at the sensor's power-up: warm it up first"
     )
+    parser.add_argument("--plot", type=Path, metavar="OUT.svg", help=f"draw the first traces ({MOST_PANELS} panels)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the events; raises PicketError for a bad configuration, input or row."""
-    config = load(arguments.config)
-    settings = config.inputs.get(arguments.input)
-    if settings is None:
-        raise PicketError(f"there is no input {arguments.input!r}; there are {', '.join(config.inputs) or 'none'}")
-    detector = Detector(settings, warm=not arguments.from_power_up)
-    episodes = Episodes(arguments.input, lambda t_s: int(t_s * 1e9))
-    with open_trace(arguments.trace) as lines:
-        for t_s, finding in replay(detector, read_trace(lines, arguments.trace)):
-            event = episodes.event(finding)
-            if event is None and not arguments.suppressed:
-                continue
-            row: dict[str, object] = {
-                "t_s": round(t_s, 4),
-                "type": finding.verdict.type,
-                "id": event.id if event else None,
-                "why": finding.verdict.why,
-                "zone": finding.zone,
-                "began_s": round(finding.verdict.began, 4),
-                "pulses": finding.verdict.pulses,
-                "peak_volts": round(finding.verdict.peak, 3),
-            }
-            print(json.dumps(row) if arguments.json else line(row))  # noqa: T201
+    """Print the events or the changes; raises PicketError for a bad configuration, input or row."""
+    compare, warm = arguments.against is not None, not arguments.from_power_up
+    _, present = settings.configured(arguments.config, arguments.input, [] if compare else arguments.set)
+    tried = settings.configured(arguments.against, arguments.input, arguments.set)[1] if compare else None
+    several = len(arguments.traces) > 1 or Path(arguments.traces[0]).is_dir()
+    panels: list[Panel] = []
+    totals: Counter[str] = Counter()
+    for trace in read_traces(arguments.traces, arguments.recording):
+        place = {"trace": trace.file, "recording": trace.recording} if several or trace.recording is not None else {}
+        samples: Iterable[Sample] = trace.samples
+        if compare or arguments.plot:
+            samples = list(trace.samples)
+            panels += panels_of(trace, samples, present, tried, warm=warm)
+        if place and not arguments.json:
+            print(f"{trace.file} {trace.recording or ''}".rstrip())  # noqa: T201
+        if tried:
+            rows = changes(samples, present, tried, totals, warm=warm)
+        else:
+            rows = events(samples, present, arguments.input, warm=warm, suppressed=arguments.suppressed)
+        for row in rows:
+            print(json.dumps(row | place) if arguments.json else as_text(row))  # noqa: T201
+    if compare and not arguments.json:
+        print(", ".join(f"{totals[what]} {what}" for what in ("appears", "disappears", "moves", "as before")))  # noqa: T201
+    if arguments.plot:
+        save(panels[:MOST_PANELS], arguments.plot)
     return 0
 
 
-def line(row: dict[str, object]) -> str:
+def events(samples: Iterable[Sample], present: Input, name: str, *, warm: bool, suppressed: bool) -> Iterator[Row]:
+    """Yield the events of a trace, and what was suppressed if that is wanted."""
+    episodes = Episodes(name, lambda t_s: int(t_s * 1e9))
+    for t_s, finding in replay(Detector(present, warm=warm), samples):
+        event = episodes.event(finding)
+        if event is None and not suppressed:
+            continue
+        yield {
+            "t_s": round(t_s, 4),
+            "type": finding.verdict.type,
+            "id": event.id if event else None,
+            "why": finding.verdict.why,
+            "zone": finding.zone,
+            "began_s": round(finding.verdict.began, 4),
+            "pulses": finding.verdict.pulses,
+            "peak_volts": round(finding.verdict.peak, 3),
+        }
+
+
+def changes(
+    samples: Iterable[Sample], present: Input, tried: Input, totals: Counter[str], *, warm: bool
+) -> Iterator[Row]:
+    """Yield what differs between two settings, and count it."""
+    before, after = (
+        judged(finding for _, finding in replay(Detector(one, warm=warm), samples)) for one in (present, tried)
+    )
+    found, same = differences(before, after)
+    totals["as before"] += same
+    for change in found:
+        totals[change.change] += 1
+        yield {
+            "change": change.change,
+            "zone": change.zone,
+            "t_s_before": change.before and round(change.before.at, 4),
+            "t_s_after": change.after and round(change.after.at, 4),
+            "moved_seconds": change.moved_seconds,
+            "end_s_before": change.before and round(change.before.end, 4),
+            "end_s_after": change.after and round(change.after.end, 4),
+            "end_moved_seconds": change.end_moved_seconds,
+            "why_before": change.why_before,
+            "why_after": change.why_after,
+        }
+
+
+def as_text(row: Row) -> str:
     """Return a row for people."""
-    return f"{row['t_s']:10.3f} s  {row['type']:10} {row['id'] or '-'!s:16} {row['zone']:7} {row['why']}"
+    if "change" not in row:
+        return f"{row['t_s']:10.3f} s  {row['type']:10} {row['id'] or '-'!s:16} {row['zone']:7} {row['why']}"
+    moved = row["moved_seconds"] is not None
+    by = f"new {row['moved_seconds']:+.2f} s, end {row['end_moved_seconds']:+.2f} s" if moved else ""
+    at = row["t_s_after"] if row["t_s_before"] is None else row["t_s_before"]
+    text = f"{at:10.3f} s  {row['change']:10} {row['zone']:7} {by}".rstrip()
+    return f"{text}\n{'':14}before: {row['why_before']}\n{'':14}after:  {row['why_after']}"
 
 
-def replay(detector: Detector, samples: Iterable[tuple[float, float]]) -> Iterator[tuple[float, Finding]]:
-    """Yield the findings of a trace, with their times; what still goes on ends with the trace."""
-    t_s = 0.0
-    for t_s, volts in samples:
-        for finding in detector.update(volts, t_s):
-            yield t_s, finding
-    for finding in detector.close("the trace ended", t_s):
-        yield t_s, finding
-
-
-def open_trace(name: str) -> TextIO:
-    """Open a trace as text; raises TraceError when it can't be."""
-    try:
-        if name == "-":
-            return sys.stdin
-        if name.endswith(".gz"):
-            return io.TextIOWrapper(gzip.open(name), encoding="utf-8", newline="")
-        return Path(name).open(encoding="utf-8", newline="")
-    except OSError as error:
-        raise TraceError(f"{name}: {error.strerror}") from error
-
-
-def read_trace(lines: Iterable[str], name: str) -> Iterator[tuple[float, float]]:
-    """Yield (t_s, volts); raises TraceError that names the line of a bad row."""
-    rows = csv.DictReader(lines)
-    missing = {"t_s", "volts"} - set(rows.fieldnames or ())
-    if missing:
-        raise TraceError(f"{name}:1: expected columns t_s and volts, {' and '.join(sorted(missing))} not there")
-    for row in rows:
-        try:
-            yield float(row["t_s"]), float(row["volts"])
-        except (TypeError, ValueError):
-            raise TraceError(
-                f"{name}:{rows.line_num}: expected two numbers, got t_s {row['t_s']!r} and volts {row['volts']!r}"
-            ) from None
+def panels_of(trace: Trace, samples: list[Sample], present: Input, tried: Input | None, *, warm: bool) -> list[Panel]:
+    """Return a trace's panels: one, or one before and one after the change."""
+    name = trace.recording if trace.recording is not None else Path(trace.file).name
+    if tried is None:
+        return [Panel(name, samples, present, warm)]
+    was, tries = (
+        ", ".join(f"{key} {value}" for key, value in different(one, other)) or "the same"
+        for one, other in ((present, tried), (tried, present))
+    )
+    return [
+        Panel(f"{name}, before: {was}", samples, present, warm),
+        Panel(f"{name}, after: {tries}", samples, tried, warm),
+    ]

@@ -7,14 +7,18 @@ from collections import defaultdict
 from typing import Any
 
 from picket.config import Config
-from picket.config.schema import AdcBoard
-from picket.i2c import BUS_APPEARS_SECONDS, open_bus
+from picket.config.schema import AdcBoard, Input, Supply
+from picket.i2c import BUS_APPEARS_SECONDS, Bus, open_bus
 from picket.messages import InputState
 from picket.service import Runtime
+from picket_gpio_input.adcpi import AdcPi, Channel, SequentialScan
 from picket_gpio_input.detector import Detector
 from picket_gpio_input.episodes import Episodes
 from picket_gpio_input.mcp3424 import Mcp3424
-from picket_gpio_input.sampler import Found, Lost, Sample, Sampler, Scan
+from picket_gpio_input.pace import Pace
+from picket_gpio_input.sampler import Due, Found, Lost, Sample, Sampler, Scan
+from picket_gpio_input.supply import Scale, SupplyPoint
+from picket_gpio_input.traces import TraceRecorder
 
 REOPEN_SECONDS = 1.0
 
@@ -22,8 +26,10 @@ REOPEN_SECONDS = 1.0
 class Point:
     """One input: its detector, its episodes, and what was last said of it."""
 
-    def __init__(self, runtime: Runtime, name: str) -> None:
-        """Begin with nothing said."""
+    def __init__(self, runtime: Runtime, name: str, traces: TraceRecorder, scale: Scale | None) -> None:
+        """Begin with nothing said; `scale` is that of the input's supply."""
+        self._scale = scale
+        self._traces = traces
         self._producer = runtime.producer
         self._name = name
         self._detector = Detector(runtime.config.inputs[name])
@@ -34,7 +40,9 @@ class Point:
     def take(self, sample: Sample) -> None:
         """Take in a sample and tell the bus what follows from it."""
         self.samples += 1
-        findings = self._detector.update(sample.volts, sample.now)
+        volts = sample.volts * self._scale.factor if self._scale else sample.volts
+        self._traces.sample(self._name, volts, sample.now)
+        findings = self._detector.update(volts, sample.now)
         if findings or self._said != (self._detector.motion, self._detector.zone):
             self._tell(findings, sample.now)
 
@@ -59,6 +67,7 @@ class Point:
     def _tell(self, findings: list[Any], now: float) -> None:
         for finding in findings:
             event = self._episodes.event(finding)
+            self._traces.judge(self._name, finding, event.id if event else None)
             if event:
                 self._producer.publish(f"event.input.{self._name}", event)
         said = (self._detector.motion, self._detector.zone)
@@ -81,11 +90,30 @@ class GpioInput:
     def __init__(self, runtime: Runtime) -> None:
         """Start a thread for each bus that has inputs."""
         self._runtime = runtime
-        self._points = {name: Point(runtime, name) for name in runtime.config.inputs}
+        traces = TraceRecorder(runtime.config, runtime.health, monotonic_to_utc_ns)
+        runtime.closing.callback(traces.close)
+        self._supplies = {
+            name: SupplyPoint(name, supply, runtime.health) for name, supply in runtime.config.supplies.items()
+        }
+        scales = {name: supply.scale for name, supply in self._supplies.items()}
+        self._points = {
+            name: Point(runtime, name, traces, scales[source.supply] if source.supply else None)
+            for name, source in runtime.config.inputs.items()
+        }
+        self._sampled: dict[str, Point | SupplyPoint] = {
+            **self._points,
+            **{f"supply {name}": supply for name, supply in self._supplies.items()},
+        }
+        self._paces = {name: Pace() for name in self._sampled}
         self._stopping = threading.Event()
         runtime.closing.callback(self._close_points)
-        runtime.health.figure("inputs", lambda: {name: point.figures() for name, point in self._points.items()})
-        for bus_address in {board.bus for board in runtime.config.adc_boards.values()}:
+        runtime.health.figure(
+            "inputs",
+            lambda: {name: point.figures() | self._paces[name].figures() for name, point in self._points.items()},
+        )
+        runtime.health.figure("supplies", lambda: {name: supply.figures() for name, supply in self._supplies.items()})
+        boards = runtime.config.adc_boards.values()
+        for bus_address in {board.bus for board in boards if sources(runtime.config, board.bus)}:
             thread = threading.Thread(target=self._sample, args=(bus_address,), name=bus_address, daemon=True)
             thread.start()
             runtime.closing.callback(thread.join, 2.0)
@@ -110,8 +138,8 @@ class GpioInput:
                 bus = open_bus(bus_address, patience_seconds)
             except OSError as error:
                 health.begin(f"bus {bus_address}", f"can't be opened: {error.strerror or error}")
-                for name in self._names_on(bus_address):
-                    self._points[name].lose("no I2C bus", time.monotonic())
+                for name in sources(self._runtime.config, bus_address):
+                    self._sampled[name].lose("no I2C bus", time.monotonic())
                 patience_seconds = 0.0
                 self._stopping.wait(REOPEN_SECONDS)
                 continue
@@ -121,37 +149,47 @@ class GpioInput:
                 sampler.step()
             bus.close()
 
-    def _names_on(self, bus_address: str) -> list[str]:
-        config = self._runtime.config
-        return [name for name, i in config.inputs.items() if config.adc_boards[i.board].bus == bus_address]
-
     def _deliver(self, found: Sample | Lost | Found) -> None:
         match found:
             case Sample(name):
-                self._points[name].take(found)
+                self._paces[name].add(found.now)
+                self._sampled[name].take(found)
             case Lost(address, names, text):
                 self._runtime.health.begin(f"adc 0x{address:02x}", f"{text} (inputs {', '.join(names)})")
                 for name in names:
-                    self._points[name].lose(f"ADC 0x{address:02x} {text}", time.monotonic())
+                    self._paces[name].pause()
+                    self._sampled[name].lose(f"ADC 0x{address:02x} {text}", time.monotonic())
             case Found(address):
                 self._runtime.health.end(f"adc 0x{address:02x}")
 
 
-def scans(config: Config, bus_address: str, bus: Any) -> list[Scan]:
+def sources(config: Config, bus_address: str) -> dict[str, Input | Supply]:
+    """Return what is sampled on a bus: inputs by their names, and supplies as "supply main"."""
+    everything = {**config.inputs, **{f"supply {name}": supply for name, supply in config.supplies.items()}}
+    return {name: source for name, source in everything.items() if config.adc_boards[source.board].bus == bus_address}
+
+
+def scans(config: Config, bus_address: str, bus: Bus) -> list[Due]:
     """Return a scan for each chip on a bus that has inputs; channels 5 to 8 are a board's second chip."""
-    channels: dict[tuple[str, int], dict[int, str]] = defaultdict(dict)
-    for name, source in config.inputs.items():
-        if config.adc_boards[source.board].bus == bus_address:
-            chip, channel = divmod(source.channel - 1, 4)
-            channels[source.board, chip][channel + 1] = name
-
-    def chip_of(board: AdcBoard, index: int) -> Mcp3424:
-        return Mcp3424(bus, board.addresses[index], board.bits)
-
+    channels: dict[tuple[str, int], list[Channel]] = defaultdict(list)
+    for name, source in sources(config, bus_address).items():
+        bits, gain = (source.bits, source.gain) if isinstance(source, Input) else (None, 1)
+        index, channel = divmod(source.channel - 1, 4)
+        board = config.adc_boards[source.board]
+        channels[source.board, index].append(Channel(name, channel + 1, bits or board.bits, gain))
     return [
-        Scan(chip_of(config.adc_boards[board], chip), dict(sorted(names.items())))
-        for (board, chip), names in sorted(channels.items())
+        scan_of(config.adc_boards[board], index, bus, sorted(found, key=lambda channel: channel.number))
+        for (board, index), found in sorted(channels.items())
     ]
+
+
+def scan_of(board: AdcBoard, index: int, bus: Bus, channels: list[Channel]) -> Due:
+    """Return a scan of a board's first or second chip, with the board's driver."""
+    address = board.addresses[index]
+    if board.driver == "abelectronics":
+        return SequentialScan(AdcPi(bus, address), channels)
+    chip = Mcp3424(bus, address)
+    return Scan(chip, [(c.name, chip.conversion(c.number, c.bits, c.gain)) for c in channels])
 
 
 def monotonic_to_utc_ns(then: float) -> int:

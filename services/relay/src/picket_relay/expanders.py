@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from picket.config import Config
-from picket.config.schema import Output
+from picket.config.schema import IoBoard, Output
 from picket.health import HealthBeat
 from picket.i2c import BUS_APPEARS_SECONDS, Bus, open_bus
 from picket.messages import OnOff
+from picket_relay.iopi import IoPi
 from picket_relay.mcp23017 import Mcp23017
 
 log = logging.getLogger("expander")
@@ -18,16 +19,17 @@ class Expander:
     """One chip and the outputs on it; a chip that does not answer is tried again by `tend`."""
 
     def __init__(
-        self, bus_address: str, address: int, pins: Mapping[str, tuple[int, Output]], health: HealthBeat
+        self, board: IoBoard, address: int, pins: Mapping[str, tuple[int, Output]], health: HealthBeat
     ) -> None:
-        """Stand for the chip at `address`; `pins` gives each output's bit. Nothing is written yet."""
-        self._bus_address = bus_address
+        """Stand for the chip of a board at `address`; `pins` gives each output's bit. Nothing is written yet."""
+        self._bus_address = board.bus
+        self._driver = IoPi if board.driver == "abelectronics" else Mcp23017
         self._address = address
         self._pins = pins
         self._health = health
         self._bus: Bus | None = None
         self._patience_seconds = BUS_APPEARS_SECONDS  # at the start alone: later it would keep other outputs waiting
-        self._chip: Mcp23017 | None = None
+        self._chip: Mcp23017 | IoPi | None = None
         self._driven: int | None = None  # what the chip was last told; None when that is not known
 
     def drive(self, states: Mapping[str, OnOff]) -> bool:
@@ -76,7 +78,7 @@ class Expander:
     def _set_up(self, word: int) -> None:
         self._bus = self._bus or open_bus(self._bus_address, self._patience_seconds)
         outputs = sum(1 << bit for bit, _ in self._pins.values())
-        self._chip = Mcp23017(self._bus, self._address, outputs)
+        self._chip = self._driver(self._bus, self._address, outputs)
         before = self._chip.set_up(word)
         self._patience_seconds = 0.0
         driven = ~before.directions & before.latch & 0xFFFF
@@ -104,5 +106,5 @@ def expanders(config: Config, health: HealthBeat) -> dict[str, Expander]:
     found: dict[str, Any] = {}
     for (board_name, chip), pins in places.items():
         board = config.io_boards[board_name]
-        found.update(dict.fromkeys(pins, Expander(board.bus, board.addresses[chip], pins, health)))
+        found.update(dict.fromkeys(pins, Expander(board, board.addresses[chip], pins, health)))
     return found

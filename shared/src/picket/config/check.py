@@ -1,7 +1,6 @@
 """Check a tree against the schema: every mistake at once, each with its place."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path as File
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
@@ -9,10 +8,9 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 import yaml
 
-from picket.config import rules
-from picket.config.schema import Config, Loop
+from picket.config.cross_check import cross_check
+from picket.config.schema import Config
 from picket.config.tree import Path, Problem, Tree, VariableText, parse_variable
-from picket.errors import ConfigError
 
 MISSING = object()
 
@@ -149,67 +147,3 @@ def is_secret(hint: Any) -> bool:
     """Tell whether a field's type is marked as a secret."""
     metas = hint.__metadata__ if get_origin(hint) is Annotated else ()
     return any(isinstance(m, msgspec.Meta) and (m.extra or {}).get("secret") for m in metas)
-
-
-def cross_check(config: Config, data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
-    """Yield what one section says of another and is not so: (path, text)."""
-    yield from _places_on_boards(config)
-    for name, output in config.outputs.items():
-        if output.max_on_seconds is not None and "ON" in (output.default, output.failsafe):
-            yield ("outputs", name, "max_on_seconds"), "an output that rests ON can't have a maximum on-time"
-    for name, source in config.inputs.items():
-        if isinstance(source, Loop) and not {"normal", "alarm"} <= set(source.zones):
-            yield ("inputs", name, "zones"), "a loop needs at least a normal and an alarm band"
-        on, off = getattr(source, "on_above_volts", None), getattr(source, "off_below_volts", None)
-        if on is not None and off is not None and off > on:
-            yield ("inputs", name, "off_below_volts"), f"expected at most on_above_volts ({on}), got {off}"
-    known = {"input": data.get("inputs") or {}, "output": data.get("outputs") or {}}
-    for name, rule in config.rules.items():
-        for key, parse in (
-            ("when", rules.parse_state),
-            ("only_if", rules.parse_state),
-            ("then", rules.parse_action),
-        ):
-            text = getattr(rule, key)
-            if key == "only_if" and not text:
-                continue
-            try:
-                parsed = parse(text)
-            except ConfigError as error:
-                yield ("rules", name, key), str(error)
-                continue
-            what, target = ("output", parsed.output) if isinstance(parsed, rules.Action) else (parsed.what, parsed.name)
-            if target not in known[what]:
-                yield (
-                    ("rules", name, key),
-                    f"there is no {what} {target!r}; there are {', '.join(known[what]) or 'none'}",
-                )
-
-
-def _places_on_boards(config: Config) -> Iterator[tuple[Path, str]]:
-    inputs: dict[tuple[str, int], list[str]] = defaultdict(list)
-    for name, source in config.inputs.items():
-        if source.board not in config.adc_boards:
-            yield ("inputs", name, "board"), f"there is no ADC board {source.board!r}"
-        elif source.channel > 4 * len(config.adc_boards[source.board].addresses):
-            yield ("inputs", name, "channel"), f"board {source.board!r} has one chip: channels 1 to 4"
-        inputs[source.board, source.channel].append(name)
-    outputs: dict[tuple[str, int], list[str]] = defaultdict(list)
-    for name, output in config.outputs.items():
-        if output.board not in config.io_boards:
-            yield ("outputs", name, "board"), f"there is no IO board {output.board!r}"
-        elif output.pin > 16 * len(config.io_boards[output.board].addresses):
-            yield ("outputs", name, "pin"), f"board {output.board!r} has one chip: pins 1 to 16"
-        outputs[output.board, output.pin].append(name)
-    for section, key, taken in (("inputs", "channel", inputs), ("outputs", "pin", outputs)):
-        for (board, number), names in taken.items():
-            for name in names[1:]:
-                yield (section, name, key), f"{key} {number} of board {board!r} is {names[0]!r}'s already"
-    addresses: dict[tuple[str, int], str] = {}
-    adcs = [("adc_boards", name, board.bus, board.addresses) for name, board in config.adc_boards.items()]
-    ios = [("io_boards", name, board.bus, board.addresses) for name, board in config.io_boards.items()]
-    for section, name, bus, chips in (*adcs, *ios):
-        for address in chips:
-            owner = addresses.setdefault((bus, address), f"{section}.{name}")
-            if owner != f"{section}.{name}" or chips.count(address) > 1:
-                yield (section, name, "addresses"), f"address 0x{address:02x} of {bus} is {owner}'s already"

@@ -2,7 +2,8 @@
 
 when      input NAME motion | clear | normal | alarm | tamper | short | open | fault
           output NAME on | off
-only_if   the same, as a state that holds
+          input NAME WORD and input NAME WORD within N s      both begin within the window, in any order
+only_if   one input or output, as a state that holds
 then      relay NAME on [N s] | off
 """
 
@@ -14,6 +15,7 @@ from msgspec import Struct
 from picket.errors import ConfigError
 
 _STATE = re.compile(r"^(input|output) ([a-z0-9_]+) ([a-z]+)$")
+_PAIR = re.compile(r"^(input .+) and (input .+) within ([0-9]+(?:\.[0-9]+)?) ?s$")
 _ACTION = re.compile(r"^relay ([a-z0-9_]+) (?:(off)|on(?: ([0-9]+(?:\.[0-9]+)?) ?s)?)$")
 _WORDS = {
     "input": ("motion", "clear", "normal", "alarm", "tamper", "short", "open", "fault"),
@@ -27,6 +29,13 @@ class State(Struct, frozen=True):
     what: Literal["input", "output"]
     name: str
     word: str
+
+
+class Trigger(Struct, frozen=True):
+    """When a rule fires: its state begins; or both do, within `within_seconds`."""
+
+    states: tuple[State, ...]
+    within_seconds: float = 0.0
 
 
 class Action(Struct, frozen=True):
@@ -43,6 +52,22 @@ def parse_state(text: str) -> State:
     if not match or match[3] not in _WORDS[match[1]]:
         raise ConfigError(f"expected 'input NAME {'|'.join(_WORDS['input'])}' or 'output NAME on|off', got {text!r}")
     return State("input" if match[1] == "input" else "output", match[2], match[3])
+
+
+def parse_trigger(text: str) -> Trigger:
+    """Read a `when`: a state, or "input hall motion and input kitchen motion within 30 s"; raises ConfigError."""
+    words = text.split()
+    match = _PAIR.match(" ".join(words))
+    if not match and not (len(words) > 3 and {"and", "within"} & set(words)):
+        return Trigger((parse_state(text),))
+    if not match:
+        raise ConfigError(f"expected 'input NAME WORD and input NAME WORD within N s', got {text!r}")
+    first, second, within_seconds = parse_state(match[1]), parse_state(match[2]), float(match[3])
+    if first.name == second.name:
+        raise ConfigError(f"expected two inputs, got {first.name!r} twice")
+    if within_seconds == 0:
+        raise ConfigError(f"expected a window of more than 0 s, got {text!r}")
+    return Trigger((first, second), within_seconds)
 
 
 def parse_action(text: str) -> Action:

@@ -1,7 +1,7 @@
 """The configuration as typed Structs: what may stand in picket.yaml, with defaults, bounds and units.
 
 Frozen, unknown keys refused. A `Secret` is refused in a file: it comes by variable, or from a file that
-`<key>_file` names. What one section says of another (a rule's output, two inputs on one channel) is in check.py.
+`<key>_file` names. What one section says of another (a rule's output, two inputs on one channel) is in cross_check.py.
 """
 
 from typing import Annotated, Any, Literal
@@ -14,6 +14,7 @@ Seconds = Annotated[float, Meta(ge=0, le=31_536_000)]
 Volts = Annotated[float, Meta(ge=0, le=5.5)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 I2cAddress = Annotated[int, Meta(ge=0x03, le=0x77)]
+Ohms = Annotated[float, Meta(gt=0, le=1_000_000)]
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,6 +63,7 @@ class AdcBoard(Section, frozen=True):
         default_factory=lambda: [0x68, 0x69]
     )
     bits: Literal[12, 14, 16, 18] = 12
+    driver: Literal["direct", "abelectronics"] = "direct"
 
 
 class IoBoard(Section, frozen=True):
@@ -71,6 +73,18 @@ class IoBoard(Section, frozen=True):
     addresses: Annotated[list[I2cAddress], Meta(min_length=1, max_length=2)] = field(
         default_factory=lambda: [0x20, 0x21]
     )
+    driver: Literal["direct", "abelectronics"] = "direct"
+
+
+class Supply(Section, frozen=True, kw_only=True):
+    """A channel that reads the supply of sensors, to take their volts as a share of it.
+
+    `nominal_volts` is what the channel reads when the supply is as it should be (behind a divider, a part of it).
+    """
+
+    board: Name = "main"
+    channel: Annotated[int, Meta(ge=1, le=8)]
+    nominal_volts: Annotated[float, Meta(ge=0.5, le=5.05)] = 5.0
 
 
 class Input(Section, frozen=True, kw_only=True):
@@ -78,33 +92,57 @@ class Input(Section, frozen=True, kw_only=True):
 
     board: Name = "main"
     channel: Annotated[int, Meta(ge=1, le=8)]
+    bits: Literal[12, 14, 16, 18] | None = None  # None: the board's
+    gain: Literal[1, 2, 4, 8] = 1
+    supply: Name | None = None
     minimum_active_seconds: Seconds = 0.0
     pulses: Annotated[int, Meta(ge=1, le=20)] = 1
     window_seconds: Seconds = 5.0
     hold_seconds: Seconds = 2.0
     warm_up_seconds: Seconds = 0.0
+    chatter_pulses: Annotated[int, Meta(ge=0, le=1000)] = 20  # 0: never
+    chatter_seconds: Seconds = 10.0
+    swinger_trips: Annotated[int, Meta(ge=0, le=1000)] = 0  # 0: never
+    swinger_rest_seconds: Seconds = 600.0
 
 
 class AnalogPir(Input, frozen=True, kw_only=True, tag="analog_pir", tag_field="kind"):
     """An analog PIR: the signal swings around its rest, which is followed; thresholds are distances from it."""
 
-    on_above_volts: Volts = 0.5
-    off_below_volts: Volts = 0.25
-    baseline_seconds: Annotated[float, Meta(gt=0, le=3600)] = 30.0
+    on_above_volts: Volts = 0.4
+    off_below_volts: Volts = 0.2
+    swing_volt_seconds: Annotated[float, Meta(ge=0, le=10)] = 0.09
+    minimum_active_seconds: Seconds = 0.06
+    baseline_seconds: Annotated[float, Meta(gt=0, le=3600)] = 10.0
     short_below_volts: Volts = 0.1
     open_above_volts: Volts = 4.95
     fault_after_seconds: Seconds = 2.0
-    pulses: Annotated[int, Meta(ge=1, le=20)] = 2
-    warm_up_seconds: Seconds = 10.0
+    warm_up_seconds: Seconds = 60.0
+    chatter_pulses: Annotated[int, Meta(ge=0, le=1000)] = 50
 
 
 class DigitalPir(Input, frozen=True, kw_only=True, tag="digital_pir", tag_field="kind"):
-    """A PIR with a digital output (HC-SR501, AM312): high is motion."""
+    """A PIR with a digital output: high is motion."""
 
     on_above_volts: Volts = 2.0
     off_below_volts: Volts = 1.0
     minimum_active_seconds: Seconds = 0.2
     warm_up_seconds: Seconds = 60.0
+
+
+class HcSr501(DigitalPir, frozen=True, kw_only=True, tag="hc_sr501", tag_field="kind"):
+    """An HC-SR501: high for its pot's 0.5 s at least, then blind for 2.5 to 3 s; up to 3 false highs as it warms up."""
+
+    minimum_active_seconds: Seconds = 0.3
+    hold_seconds: Seconds = 4.0
+
+
+class Am312(DigitalPir, frozen=True, kw_only=True, tag="am312", tag_field="kind"):
+    """An AM312: high for 2.3 to 2.5 s each time, which nothing sets; far less is no detection."""
+
+    minimum_active_seconds: Seconds = 0.5
+    hold_seconds: Seconds = 4.0
+    warm_up_seconds: Seconds = 20.0
 
 
 class Band(Section, frozen=True):
@@ -114,12 +152,53 @@ class Band(Section, frozen=True):
     below_volts: Volts = 5.5
 
 
-class Loop(Input, frozen=True, kw_only=True, tag="loop", tag_field="kind"):
-    """A supervised loop (an alarm panel's PIR or contact with end-of-line resistors): bands of volts."""
+class Wiring(Section, frozen=True, kw_only=True):
+    """A loop of resistors from the terminal to ground, pulled up to the supply; its states are in config/wiring.py."""
 
-    zones: dict[Literal["normal", "alarm", "tamper", "short", "open"], Band]
+    end_of_line_ohms: Ohms
+    pull_up_ohms: Ohms = 4700.0
+    supply_volts: Annotated[float, Meta(gt=0, le=5.5)] = 5.0
+    tolerance_percent: Annotated[float, Meta(ge=0, le=20)] = 1.0
+    cable_ohms: Annotated[float, Meta(ge=0, le=1000)] = 100.0
+
+
+class Seol(Wiring, frozen=True, kw_only=True, tag="seol", tag_field="type"):
+    """One resistor at the end of the line: a contact that opens or shorts the loop is an alarm, as a cut wire is."""
+
+    short_is: Literal["alarm", "short", "tamper"] = "alarm"
+    open_is: Literal["alarm", "open", "tamper"] = "alarm"
+
+
+class Deol(Wiring, frozen=True, kw_only=True, tag="deol", tag_field="type"):
+    """A second resistor across the alarm contact; the tamper contact opens the loop, as a cut wire does."""
+
+    alarm_ohms: Ohms
+    short_is: Literal["short", "tamper"] = "short"
+    open_is: Literal["open", "tamper"] = "tamper"
+
+
+class Teol(Deol, frozen=True, kw_only=True, tag="teol", tag_field="type"):
+    """A third resistor across the fault contact; alarm and fault at once say that the detector is masked."""
+
+    fault_ohms: Ohms
+
+
+class Loop(Input, frozen=True, kw_only=True, tag="loop", tag_field="kind"):
+    """A supervised loop (an alarm panel's PIR or contact with end-of-line resistors): its wiring, or bands of volts."""
+
+    wiring: Seol | Deol | Teol | None = None
+    zones: dict[Literal["normal", "alarm", "tamper", "short", "open"], Band] = {}
+    hysteresis_volts: Annotated[float, Meta(ge=0, le=1)] = 0.05
     debounce_seconds: Seconds = 0.3
-    minimum_active_seconds: Seconds = 0.1
+    minimum_active_seconds: Seconds = 0.2
+
+
+class Traces(Section, frozen=True):
+    """The samples around each candidate for motion, on disk for `picket replay`; 0 megabytes keeps none."""
+
+    max_megabytes: Annotated[float, Meta(ge=0, le=100_000)] = 20
+    before_seconds: Annotated[float, Meta(ge=0, le=20)] = 5.0
+    after_seconds: Annotated[float, Meta(ge=0, le=20)] = 3.0
 
 
 class Output(Section, frozen=True, kw_only=True):
@@ -181,8 +260,10 @@ class Config(Section, frozen=True):
     hub: Hub = Hub()
     mqtt: Mqtt = Mqtt()
     adc_boards: dict[Name, AdcBoard] = {}
+    supplies: dict[Name, Supply] = {}
     io_boards: dict[Name, IoBoard] = {}
-    inputs: dict[Name, AnalogPir | DigitalPir | Loop] = {}
+    inputs: dict[Name, AnalogPir | DigitalPir | HcSr501 | Am312 | Loop] = {}
+    traces: Traces = Traces()
     outputs: dict[Name, Output] = {}
     rules: dict[Name, Rule] = {}
     collectors: dict[Name, Any] = {}  # each is a Struct of the collectors service, by its `kind`

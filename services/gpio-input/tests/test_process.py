@@ -1,0 +1,65 @@
+"""The service on the simulator: a loop by its wiring, as a share of a supply that is lost and comes back."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from picket_simulator.command import ask
+from tests.servers.release import Release
+from tests.servers.waiting import wait_for
+
+pytestmark = pytest.mark.slow
+
+CONFIG = """
+adc_boards: {main: {bus: BUS, addresses: [0x68, 0x69]}}
+supplies: {main: {channel: 5}}
+inputs:
+  garage:
+    kind: loop
+    channel: 1
+    supply: main
+    wiring: {type: teol, end_of_line_ohms: 2200, alarm_ohms: 4700, fault_ohms: 2200}
+"""
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Iterator[Release]:
+    with Release(tmp_path, CONFIG) as release:
+        release.start_hub()
+        release.start("picket_simulator")
+        release.start("picket_gpio_input")
+        yield release
+
+
+def told(release: Release, topic: str, *fields: str) -> list[tuple[str, ...]]:
+    messages = [msgspec.json.decode(entry.body) for entry in release.journal(topic)]
+    return [tuple(message[field] for field in fields) for message in messages]
+
+
+def simulate(release: Release, **request: Any) -> None:
+    ask(release.config.simulator.control_port, request)
+
+
+def test_a_loop_goes_by_its_wiring_and_a_lost_supply_is_told_once_and_costs_its_input_nothing(
+    release: Release,
+) -> None:
+    wait_for("a normal loop", lambda: ("normal",) in told(release, "input.state.garage", "zone"))
+
+    simulate(release, op="tamper", input="garage")
+    wait_for("the tamper", lambda: told(release, "event.input.garage", "type", "why"))
+    simulate(release, op="fault", target="0x69", fault="nack", seconds=2)
+    wait_for("the supply's return", lambda: ("supply main", "end") in told(release, "fault.", "subject", "state"))
+    simulate(release, op="walk", input="garage")
+    wait_for("the walk", lambda: ("new", "alarm") in told(release, "event.input.garage", "type", "zone"))
+
+    assert told(release, "event.input.garage", "type", "why")[0] == ("new", "tamper: open, 3.91 V")
+    faults = told(release, "fault.gpio-input", "subject", "state", "text")
+    assert [fault[:2] for fault in faults if fault[0] == "supply main"] == [
+        ("supply main", "begin"),
+        ("supply main", "end"),
+    ]
+    assert any("its inputs are taken at nominal" in text for *_, text in faults)
+    assert not [why for (why,) in told(release, "event.input.garage", "why") if "fault" in why]
