@@ -15,7 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from picket.config.schema import AnalogPir
-from picket_gpio_input.detector import Detector
+from picket_gpio_input.filter.detector import Detector
 from picket_simulator.disturbances import KINDS, compose
 from tests.bench.figures import Figure, progress
 from tests.bench.pir_recordings import HERTZ, VARIABLE, Recording, Recordings, Series, Span, folder, read

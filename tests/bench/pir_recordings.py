@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from picket_gpio_input.trace_file import read_traces
+from picket_gpio_input.replay.trace_file import read_traces
 
 HERTZ = 60.0
 VARIABLE = "PICKET_PIR_DATA"

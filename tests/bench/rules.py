@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from picket.config.schema import AnalogPir
-from picket_gpio_input.detector import Detector
+from picket_gpio_input.filter.detector import Detector
 
 HOLD_SECONDS = 2.0  # motion lasts so long after its cause, by any rule, so that trips are counted alike
 REST_FOLLOWS_SECONDS = 30.0

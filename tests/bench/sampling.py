@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from smbus2 import i2c_msg
 
-from picket_gpio_input.mcp3424 import RATE_BITS, TYPICAL_SECONDS, Mcp3424
-from picket_gpio_input.sampler import Deliver, Found, Lost, Sample, Sampler, Scan
+from picket_gpio_input.sampling.mcp3424 import RATE_BITS, TYPICAL_SECONDS, Mcp3424
+from picket_gpio_input.sampling.sampler import Deliver, Found, Lost, Sample, Sampler, Scan
 from picket_simulator.bus import Bus, MonotonicClock, VirtualClock
 from picket_simulator.chips import mcp3424 as chip
 from tests.bench.figures import Figure, progress

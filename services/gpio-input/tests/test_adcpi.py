@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from picket_gpio_input import adcpi
-from picket_gpio_input.adcpi import AdcPi, Channel, NeverReadyError, SequentialScan
-from picket_gpio_input.mcp3424 import Mcp3424
-from picket_gpio_input.sampler import Found, Lost, Sample, Sampler, Scan
+from picket_gpio_input.sampling import adcpi
+from picket_gpio_input.sampling.adcpi import AdcPi, Channel, NeverReadyError, SequentialScan
+from picket_gpio_input.sampling.mcp3424 import Mcp3424
+from picket_gpio_input.sampling.sampler import Found, Lost, Sample, Sampler, Scan
 from picket_simulator.bus import Bus, VirtualClock
 from picket_simulator.chips import mcp3424 as chip
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picket.config.schema import AnalogPir, Band, DigitalPir, Input, Loop
-from picket_gpio_input.detector import Detector
-from picket_gpio_input.episodes import Episodes
+from picket_gpio_input.filter.detector import Detector
+from picket_gpio_input.filter.episodes import Episodes
 from picket_simulator.synthesise import walk
 
 LOOP = Loop(

@@ -1,9 +1,9 @@
 import pytest
 
 from picket.messages import Zone
-from picket_gpio_input.detector import Finding
-from picket_gpio_input.differences import differences, judged
-from picket_gpio_input.motion import Verdict
+from picket_gpio_input.filter.detector import Finding
+from picket_gpio_input.filter.motion import Verdict
+from picket_gpio_input.replay.differences import differences, judged
 
 
 def motion(at: float, end: float, why: str, zone: Zone = "alarm") -> list[Finding]:

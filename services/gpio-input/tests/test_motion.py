@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picket.config.schema import DigitalPir
-from picket_gpio_input.motion import MotionFilter, Verdict
-from picket_gpio_input.zones import Meaning
+from picket_gpio_input.filter.motion import MotionFilter, Verdict
+from picket_gpio_input.filter.zones import Meaning
 
 
 def settings(**changes: float) -> DigitalPir:

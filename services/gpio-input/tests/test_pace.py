@@ -1,6 +1,6 @@
 import pytest
 
-from picket_gpio_input.pace import Pace
+from picket_gpio_input.sampling.pace import Pace
 
 
 def paced(*intervals: float) -> Pace:

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picket_gpio_input.mcp3424 import FASTEST, TYPICAL_SECONDS
-from picket_gpio_input.period import Period
-from picket_gpio_input.sampler import STUCK
+from picket_gpio_input.sampling.mcp3424 import FASTEST, TYPICAL_SECONDS
+from picket_gpio_input.sampling.period import Period
+from picket_gpio_input.sampling.sampler import STUCK
 
 TYPICAL = TYPICAL_SECONDS[12]
 

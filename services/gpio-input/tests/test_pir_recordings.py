@@ -8,9 +8,9 @@ from statistics import median
 import pytest
 
 from picket.config.schema import AnalogPir
-from picket_gpio_input.detector import Detector
-from picket_gpio_input.playback import replay
-from picket_gpio_input.trace_file import Sample, read_traces
+from picket_gpio_input.filter.detector import Detector
+from picket_gpio_input.replay.playback import replay
+from picket_gpio_input.replay.trace_file import Sample, read_traces
 
 BESIDE = Path(__file__).parents[3].parent / "shared" / "data" / "pir"
 FOLDER = Path(os.environ.get("PICKET_PIR_DATA", BESIDE))

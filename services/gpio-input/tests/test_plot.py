@@ -4,9 +4,9 @@ from xml.etree import ElementTree
 import pytest
 
 from picket.config.schema import AnalogPir, Band, DigitalPir, Input, Loop
-from picket_gpio_input.plot import draw, ticks
-from picket_gpio_input.trace_file import Sample
-from picket_gpio_input.trail import Panel
+from picket_gpio_input.replay.plot import draw, ticks
+from picket_gpio_input.replay.trace_file import Sample
+from picket_gpio_input.replay.trail import Panel
 from picket_simulator.synthesise import walk
 
 SVG = "{http://www.w3.org/2000/svg}"

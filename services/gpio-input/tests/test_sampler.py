@@ -8,8 +8,8 @@ from itertools import pairwise
 import pytest
 
 from picket.i2c import READ
-from picket_gpio_input.mcp3424 import DIVIDER, TYPICAL_SECONDS, Mcp3424
-from picket_gpio_input.sampler import Found, Lost, Sample, Sampler, Scan
+from picket_gpio_input.sampling.mcp3424 import DIVIDER, TYPICAL_SECONDS, Mcp3424
+from picket_gpio_input.sampling.sampler import Found, Lost, Sample, Sampler, Scan
 from picket_simulator.bus import Bus, VirtualClock
 from picket_simulator.chips import mcp3424 as chip
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from picket.config.schema import AdcBoard, AnalogPir, Config, DigitalPir
-from picket_gpio_input.adcpi import SequentialScan
-from picket_gpio_input.mcp3424 import DIVIDER
-from picket_gpio_input.sampler import Found, Lost, Sample, Sampler, Scan
+from picket_gpio_input.sampling.adcpi import SequentialScan
+from picket_gpio_input.sampling.mcp3424 import DIVIDER
+from picket_gpio_input.sampling.sampler import Found, Lost, Sample, Sampler, Scan
 from picket_gpio_input.service import scans
 from picket_simulator.bus import Bus, VirtualClock
 from picket_simulator.chips import mcp3424 as chip

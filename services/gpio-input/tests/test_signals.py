@@ -1,5 +1,5 @@
 from picket.config.schema import AnalogPir, DigitalPir
-from picket_gpio_input.signals import AnalogSignal, DigitalSignal
+from picket_gpio_input.filter.signals import AnalogSignal, DigitalSignal
 
 
 def test_an_analog_pirs_rest_is_followed_and_a_swing_is_active_from_its_peak_to_its_end() -> None:

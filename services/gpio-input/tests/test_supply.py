@@ -3,7 +3,7 @@ import math
 import pytest
 
 from picket.config.schema import Supply
-from picket_gpio_input.supply import Scale
+from picket_gpio_input.sampling.supply import Scale
 
 
 def scale_of(*volts: float, nominal_volts: float = 5.0) -> Scale:

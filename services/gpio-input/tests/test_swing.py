@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from picket.config.schema import AnalogPir
-from picket_gpio_input.detector import Detector
-from picket_gpio_input.motion import Verdict
-from picket_gpio_input.signals import AnalogSignal
-from picket_gpio_input.swing import NOISE_MARGIN, Noise, Swing
+from picket_gpio_input.filter.detector import Detector
+from picket_gpio_input.filter.motion import Verdict
+from picket_gpio_input.filter.signals import AnalogSignal
+from picket_gpio_input.filter.swing import NOISE_MARGIN, Noise, Swing
 
 HERTZ = 60
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from picket_gpio_input.trace_file import Sample, TraceError, read_traces
+from picket_gpio_input.replay.trace_file import Sample, TraceError, read_traces
 
 
 def test_a_file_is_one_trace_or_several_by_its_columns(tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ from picket.config import Config
 from picket.config.schema import AnalogPir, Traces
 from picket.health import HealthBeat
 from picket.messages import Zone
-from picket_gpio_input.detector import Finding
-from picket_gpio_input.motion import Verdict
-from picket_gpio_input.trace_file import read_traces
+from picket_gpio_input.filter.detector import Finding
+from picket_gpio_input.filter.motion import Verdict
+from picket_gpio_input.replay.trace_file import read_traces
 from picket_gpio_input.traces import Trace, TraceFiles, TraceRecorder, TraceRing
 
 UTC_NS = 1_763_749_440_000_000_000  # 2025-11-21 18:24:00

@@ -14,11 +14,11 @@ import pytest
 from picket.config import load
 from picket.config.schema import AnalogPir, DigitalPir, Input
 from picket.errors import PicketError
-from picket_gpio_input import tune
-from picket_gpio_input.scoring import Outcome, Recording, Trials, outcome, total, walks_of
-from picket_gpio_input.search import margins, middle_of_the_best
-from picket_gpio_input.trace_file import Sample
-from picket_gpio_input.tunable import changed, tunable, values
+from picket_gpio_input.replay.scoring import Outcome, Recording, Trials, outcome, total, walks_of
+from picket_gpio_input.replay.trace_file import Sample
+from picket_gpio_input.replay.tunable import changed, tunable, values
+from picket_gpio_input.tune import command as tune
+from picket_gpio_input.tune.search import margins, middle_of_the_best
 from picket_simulator.synthesise import walk
 
 CONFIG = """

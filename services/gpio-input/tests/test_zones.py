@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from picket.config.schema import Band, Deol, Loop, Seol, Teol
 from picket.config.wiring import LOAD_OHMS, loop_states, too_close
-from picket_gpio_input.zones import LoopSignal
+from picket_gpio_input.filter.zones import LoopSignal
 
 BANDS = Loop(
     channel=5,

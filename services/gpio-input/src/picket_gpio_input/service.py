@@ -11,13 +11,13 @@ from picket.config.schema import AdcBoard, Input, Supply
 from picket.i2c import BUS_APPEARS_SECONDS, Bus, open_bus
 from picket.messages import InputState
 from picket.service import Runtime
-from picket_gpio_input.adcpi import AdcPi, Channel, SequentialScan
-from picket_gpio_input.detector import Detector
-from picket_gpio_input.episodes import Episodes
-from picket_gpio_input.mcp3424 import Mcp3424
-from picket_gpio_input.pace import Pace
-from picket_gpio_input.sampler import Due, Found, Lost, Sample, Sampler, Scan
-from picket_gpio_input.supply import Scale, SupplyPoint
+from picket_gpio_input.filter.detector import Detector
+from picket_gpio_input.filter.episodes import Episodes
+from picket_gpio_input.sampling.adcpi import AdcPi, Channel, SequentialScan
+from picket_gpio_input.sampling.mcp3424 import Mcp3424
+from picket_gpio_input.sampling.pace import Pace
+from picket_gpio_input.sampling.sampler import Due, Found, Lost, Sample, Sampler, Scan
+from picket_gpio_input.sampling.supply import Scale, SupplyPoint
 from picket_gpio_input.traces import TraceRecorder
 
 REOPEN_SECONDS = 1.0

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from picket.config import Config
 from picket.health import HealthBeat
 from picket.messages import Zone, utc
-from picket_gpio_input.detector import Finding
+from picket_gpio_input.filter.detector import Finding
 
 LONGEST_SECONDS = 60.0
 AT_ONCE = 6

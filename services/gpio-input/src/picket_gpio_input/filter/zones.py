@@ -5,7 +5,7 @@ from typing import NamedTuple
 from picket.config.schema import Loop
 from picket.config.wiring import bands
 from picket.messages import Zone
-from picket_gpio_input.swing import Swing
+from picket_gpio_input.filter.swing import Swing
 
 
 class Meaning(NamedTuple):

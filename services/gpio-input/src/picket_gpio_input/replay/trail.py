@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from picket.config.schema import Input, Loop
 from picket.config.wiring import bands
-from picket_gpio_input.detector import Detector, Finding
-from picket_gpio_input.playback import replay
-from picket_gpio_input.signals import signal_for
-from picket_gpio_input.trace_file import Sample
+from picket_gpio_input.filter.detector import Detector, Finding
+from picket_gpio_input.filter.signals import signal_for
+from picket_gpio_input.replay.playback import replay
+from picket_gpio_input.replay.trace_file import Sample
 
 
 class Panel(NamedTuple):

@@ -5,7 +5,7 @@ from typing import Any
 
 from picket.config.schema import Supply
 from picket.health import HealthBeat
-from picket_gpio_input.sampler import Sample
+from picket_gpio_input.sampling.sampler import Sample
 
 LOWEST, HIGHEST = 0.6, 1.2  # of nominal; beyond, the measurement is believed less than the supply
 LASTING_SECONDS = 1.0  # for so long, before it is trouble, and before it is over

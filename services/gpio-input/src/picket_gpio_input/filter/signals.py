@@ -5,9 +5,9 @@ from typing import Protocol
 
 from picket.config.schema import AnalogPir, DigitalPir, Input, Loop
 from picket.messages import Zone
-from picket_gpio_input.rest import Rest
-from picket_gpio_input.swing import Swings
-from picket_gpio_input.zones import LoopSignal, Meaning, Settled
+from picket_gpio_input.filter.rest import Rest
+from picket_gpio_input.filter.swing import Swings
+from picket_gpio_input.filter.zones import LoopSignal, Meaning, Settled
 
 
 class Signal(Protocol):

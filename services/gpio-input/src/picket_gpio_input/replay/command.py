@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from picket.config.schema import Input
-from picket_gpio_input import settings
-from picket_gpio_input.detector import Detector
-from picket_gpio_input.differences import differences, judged
-from picket_gpio_input.episodes import Episodes
-from picket_gpio_input.playback import replay
-from picket_gpio_input.plot import save
-from picket_gpio_input.trace_file import Sample, Trace, read_traces
-from picket_gpio_input.trail import Panel
-from picket_gpio_input.tunable import different
+from picket_gpio_input.filter.detector import Detector
+from picket_gpio_input.filter.episodes import Episodes
+from picket_gpio_input.replay import settings
+from picket_gpio_input.replay.differences import differences, judged
+from picket_gpio_input.replay.playback import replay
+from picket_gpio_input.replay.plot import save
+from picket_gpio_input.replay.trace_file import Sample, Trace, read_traces
+from picket_gpio_input.replay.trail import Panel
+from picket_gpio_input.replay.tunable import different
 
 HELP = "run stored traces (columns t_s, volts) through an input's filter and print its events, or what would change"
 MOST_PANELS = 12
@@ -60,15 +60,15 @@ def run(arguments: argparse.Namespace) -> int:
             samples = list(trace.samples)
             panels += panels_of(trace, samples, present, tried, warm=warm)
         if place and not arguments.json:
-            print(f"{trace.file} {trace.recording or ''}".rstrip())  # noqa: T201
+            print(f"{trace.file} {trace.recording or ''}".rstrip())
         if tried:
             rows = changes(samples, present, tried, totals, warm=warm)
         else:
             rows = events(samples, present, arguments.input, warm=warm, suppressed=arguments.suppressed)
         for row in rows:
-            print(json.dumps(row | place) if arguments.json else as_text(row))  # noqa: T201
+            print(json.dumps(row | place) if arguments.json else as_text(row))
     if compare and not arguments.json:
-        print(", ".join(f"{totals[what]} {what}" for what in ("appears", "disappears", "moves", "as before")))  # noqa: T201
+        print(", ".join(f"{totals[what]} {what}" for what in ("appears", "disappears", "moves", "as before")))
     if arguments.plot:
         save(panels[:MOST_PANELS], arguments.plot)
     return 0

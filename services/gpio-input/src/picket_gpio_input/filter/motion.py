@@ -13,10 +13,10 @@ from collections import deque
 from typing import Literal, NamedTuple
 
 from picket.config.schema import Input
-from picket_gpio_input.chatter import Chatter
-from picket_gpio_input.swing import Swing
-from picket_gpio_input.swinger import Swinger
-from picket_gpio_input.zones import Meaning
+from picket_gpio_input.filter.chatter import Chatter
+from picket_gpio_input.filter.swing import Swing
+from picket_gpio_input.filter.swinger import Swinger
+from picket_gpio_input.filter.zones import Meaning
 
 UPDATE_SECONDS = 10.0
 

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import cycle
 from typing import NamedTuple, Protocol
 
-from picket_gpio_input.mcp3424 import Conversion
-from picket_gpio_input.period import Period
+from picket_gpio_input.sampling.mcp3424 import Conversion
+from picket_gpio_input.sampling.period import Period
 
 STUCK = 1.6  # given up at this multiple of the typical time; the slowest good chip takes 1.36
 GLITCH_SECONDS = 0.005  # a single transfer that fails is no loss

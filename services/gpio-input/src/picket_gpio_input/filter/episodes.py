@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from picket.messages import InputEvent, Zone, utc
-from picket_gpio_input.detector import Finding
+from picket_gpio_input.filter.detector import Finding
 
 
 class Episodes:

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from picket.config.schema import Input
-from picket_gpio_input.scoring import Recording, Score
-from picket_gpio_input.search import Folds, Margin
-from picket_gpio_input.tunable import different
+from picket_gpio_input.replay.scoring import Recording, Score
+from picket_gpio_input.replay.tunable import different
+from picket_gpio_input.tune.search import Folds, Margin
 
 
 class Proposal(NamedTuple):

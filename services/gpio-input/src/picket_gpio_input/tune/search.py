@@ -16,8 +16,8 @@ from typing import NamedTuple, get_type_hints
 import msgspec
 
 from picket.config.schema import Input
-from picket_gpio_input.scoring import Score, Trials, total
-from picket_gpio_input.tunable import changed, fits, number, tunable, values
+from picket_gpio_input.replay.scoring import Score, Trials, total
+from picket_gpio_input.replay.tunable import changed, fits, number, tunable, values
 
 MARGIN_FACTORS = (1.1, 1.25, 1.5, 2.0, 3.0)
 LOST_WALK_COST = 5  # in false trips

@@ -9,7 +9,7 @@ too long, and that a conversion was done at a long age moves the wait no further
 a transfer) too short, and the next early look puts that right. "Not done at this age" is true however late it was seen.
 """
 
-from picket_gpio_input.mcp3424 import FASTEST
+from picket_gpio_input.sampling.mcp3424 import FASTEST
 
 # Shares of the typical time.
 LESS = 0.00002

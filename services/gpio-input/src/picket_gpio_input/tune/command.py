@@ -13,13 +13,13 @@ from picket.config import Config
 from picket.config.cross_check import cross_check
 from picket.config.schema import Input
 from picket.errors import PicketError
-from picket_gpio_input import settings
-from picket_gpio_input.plot import save
-from picket_gpio_input.proposal import Proposal, as_json, as_text
-from picket_gpio_input.scoring import Recording, Span, Trials, walks_of
-from picket_gpio_input.search import Sound, cross_validate, margins, operating_points, order, search
-from picket_gpio_input.trace_file import read_traces
-from picket_gpio_input.trail import Panel
+from picket_gpio_input.replay import settings
+from picket_gpio_input.replay.plot import save
+from picket_gpio_input.replay.scoring import Recording, Span, Trials, walks_of
+from picket_gpio_input.replay.trace_file import read_traces
+from picket_gpio_input.replay.trail import Panel
+from picket_gpio_input.tune.proposal import Proposal, as_json, as_text
+from picket_gpio_input.tune.search import Sound, cross_validate, margins, operating_points, order, search
 
 HELP = (
     "from labelled or walked-through recordings, propose an input's settings, with margins and an operating-point table"
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.plot:
             one = chosen(trials, found.proposed, arguments.recording)
             save([Panel(f"{one.name}, as proposed", shown(one), found.proposed)], arguments.plot)
-    print(json.dumps(as_json(found)) if arguments.json else as_text(found, recordings, passed_over))  # noqa: T201
+    print(json.dumps(as_json(found)) if arguments.json else as_text(found, recordings, passed_over))
     return 0
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from picket.messages import Zone
-from picket_gpio_input.detector import Finding
-from picket_gpio_input.motion import Verdict
+from picket_gpio_input.filter.detector import Finding
+from picket_gpio_input.filter.motion import Verdict
 
 SAME_SECONDS = 0.0005
 

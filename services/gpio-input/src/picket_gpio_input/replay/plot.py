@@ -6,9 +6,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from picket.errors import PicketError
-from picket_gpio_input.detector import Finding
-from picket_gpio_input.scoring import walks_of
-from picket_gpio_input.trail import Panel, Trail, trail
+from picket_gpio_input.filter.detector import Finding
+from picket_gpio_input.replay.scoring import walks_of
+from picket_gpio_input.replay.trail import Panel, Trail, trail
 
 WIDTH, HEIGHT = 1120.0, 360.0  # of a panel
 LEFT, RIGHT, TOP, STRIPS = 64.0, 16.0, 56.0, 92.0  # the margins of its axes; the strips lie below

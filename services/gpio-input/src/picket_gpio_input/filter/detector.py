@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from picket.config.schema import Input
 from picket.messages import OnOff, Zone
-from picket_gpio_input.motion import MotionFilter, Verdict
-from picket_gpio_input.signals import signal_for
+from picket_gpio_input.filter.motion import MotionFilter, Verdict
+from picket_gpio_input.filter.signals import signal_for
 
 TROUBLE: tuple[Zone, ...] = ("tamper", "short", "open", "fault")
 

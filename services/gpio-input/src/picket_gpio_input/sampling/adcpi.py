@@ -12,8 +12,8 @@ from itertools import cycle
 from typing import Any, NamedTuple
 
 from picket.i2c import Bus
-from picket_gpio_input.mcp3424 import NOT_READY
-from picket_gpio_input.sampler import Clock, Deliver, Presence, Sample
+from picket_gpio_input.sampling.mcp3424 import NOT_READY
+from picket_gpio_input.sampling.sampler import Clock, Deliver, Presence, Sample
 
 
 class NeverReadyError(OSError):

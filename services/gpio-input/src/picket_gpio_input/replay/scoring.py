@@ -10,9 +10,9 @@ from typing import NamedTuple
 import msgspec
 
 from picket.config.schema import Input
-from picket_gpio_input.detector import Detector
-from picket_gpio_input.playback import GAP_SECONDS, replay
-from picket_gpio_input.trace_file import Sample
+from picket_gpio_input.filter.detector import Detector
+from picket_gpio_input.replay.playback import GAP_SECONDS, replay
+from picket_gpio_input.replay.trace_file import Sample
 
 Span = tuple[float, float]
 

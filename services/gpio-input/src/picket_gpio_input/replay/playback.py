@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from picket_gpio_input.detector import Detector, Finding
-from picket_gpio_input.trace_file import Sample
+from picket_gpio_input.filter.detector import Detector, Finding
+from picket_gpio_input.replay.trace_file import Sample
 
 GAP_SECONDS = 5.0  # what goes on ends where a trace has no samples for so long
 

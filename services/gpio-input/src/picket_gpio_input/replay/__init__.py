@@ -1,0 +1,1 @@
+"""`picket replay`: stored traces through the filter, compared and drawn."""

@@ -1,0 +1,1 @@
+"""`picket tune`: settings proposed from labelled recordings."""
