@@ -63,3 +63,19 @@ def test_a_loop_goes_by_its_wiring_and_a_lost_supply_is_told_once_and_costs_its_
     ]
     assert any("its inputs are taken at nominal" in text for *_, text in faults)
     assert not [why for (why,) in told(release, "event.input.garage", "why") if "fault" in why]
+
+
+def test_an_episode_of_a_killed_process_gets_its_end_from_the_next_one(release: Release) -> None:
+    wait_for("a normal loop", lambda: ("normal",) in told(release, "input.state.garage", "zone"))
+    simulate(release, op="tamper", input="garage")
+    wait_for("the tamper", lambda: told(release, "event.input.garage", "type"))
+    release.kill("picket_gpio_input")
+
+    release.start("picket_gpio_input")
+    wait_for("its end", lambda: ("end",) in told(release, "event.input.garage", "type"))
+
+    events = told(release, "event.input.garage", "id", "type", "why")
+    assert [(kind, why) for number, kind, why in events if number == events[0][0]] == [
+        ("new", "tamper: open, 3.91 V"),
+        ("end", "the service was killed while it went on"),
+    ]

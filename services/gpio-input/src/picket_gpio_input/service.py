@@ -4,15 +4,19 @@ import math
 import threading
 import time
 from collections import defaultdict
+from contextlib import suppress
 from typing import Any
 
+from picket.bus.journal import Batch, Query
 from picket.config import Config
 from picket.config.schema import AdcBoard, Input, Supply
+from picket.errors import WireError
 from picket.i2c import BUS_APPEARS_SECONDS, Bus, open_bus
-from picket.messages import InputState
+from picket.messages import InputEvent, InputState, decode
 from picket.service import Runtime
 from picket_gpio_input.filter.detector import Detector
 from picket_gpio_input.filter.episodes import Episodes
+from picket_gpio_input.filter.orphans import Orphans
 from picket_gpio_input.sampling.adcpi import AdcPi, Channel, SequentialScan
 from picket_gpio_input.sampling.mcp3424 import Mcp3424
 from picket_gpio_input.sampling.pace import Pace
@@ -21,13 +25,17 @@ from picket_gpio_input.sampling.supply import Scale, SupplyPoint
 from picket_gpio_input.traces import TraceRecorder
 
 REOPEN_SECONDS = 1.0
+OWN_EVENTS = Query(topics=("event.input.",), consumer="gpio-input", wait_seconds=10.0)
 
 
 class Point:
     """One input: its detector, its episodes, and what was last said of it."""
 
-    def __init__(self, runtime: Runtime, name: str, traces: TraceRecorder, scale: Scale | None) -> None:
+    def __init__(
+        self, runtime: Runtime, name: str, traces: TraceRecorder, orphans: Orphans, scale: Scale | None
+    ) -> None:
         """Begin with nothing said; `scale` is that of the input's supply."""
+        self._orphans = orphans
         self._scale = scale
         self._traces = traces
         self._producer = runtime.producer
@@ -69,6 +77,7 @@ class Point:
             event = self._episodes.event(finding)
             self._traces.judge(self._name, finding, event.id if event else None)
             if event:
+                self._orphans.begun(event)
                 self._producer.publish(f"event.input.{self._name}", event)
         said = (self._detector.motion, self._detector.zone)
         if said != self._said:
@@ -90,6 +99,8 @@ class GpioInput:
     def __init__(self, runtime: Runtime) -> None:
         """Start a thread for each bus that has inputs."""
         self._runtime = runtime
+        self._orphans = Orphans()
+        self._reader = runtime.read_journal(OWN_EVENTS, self._end_orphans)
         traces = TraceRecorder(runtime.config, runtime.health, monotonic_to_utc_ns)
         runtime.closing.callback(traces.close)
         self._supplies = {
@@ -97,7 +108,7 @@ class GpioInput:
         }
         scales = {name: supply.scale for name, supply in self._supplies.items()}
         self._points = {
-            name: Point(runtime, name, traces, scales[source.supply] if source.supply else None)
+            name: Point(runtime, name, traces, self._orphans, scales[source.supply] if source.supply else None)
             for name, source in runtime.config.inputs.items()
         }
         self._sampled: dict[str, Point | SupplyPoint] = {
@@ -118,6 +129,19 @@ class GpioInput:
             thread.start()
             runtime.closing.callback(thread.join, 2.0)
         runtime.closing.callback(self._stopping.set)
+
+    def _end_orphans(self, batch: Batch) -> None:
+        """Read the journal once to its end, and end what a killed process left open."""
+        for entry in batch.entries:
+            with suppress(WireError):
+                event = decode(entry.topic, entry.body)
+                if isinstance(event, InputEvent):
+                    self._orphans.read(event, entry.id)
+        self._reader.commit(self._orphans.settled(batch.cursor))
+        if len(batch.entries) < OWN_EVENTS.limit:
+            self._reader.pause(math.inf)
+            for event in self._orphans.ends(time.time_ns()):
+                self._runtime.producer.publish(f"event.input.{event.input}", event)
 
     def _close_points(self) -> None:
         for point in self._points.values():
