@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from smbus2 import SMBus, i2c_msg
 
 READ = 1
+TRANSFER_SECONDS = 5
 BUS_APPEARS_SECONDS = 5.0  # after a boot, or beside a simulator that starts at the same time
 
 
@@ -114,13 +115,13 @@ class SimBus(MessageBus):
         try:
             sock = self._socket or self._dial()
             sock.sendall(struct.pack("!H", len(frames)) + b"".join(frames))
-            status = self._receive(sock, 1)[0]
-            if status == 0:
-                return self._receive(sock, expected)
+            reply = self._receive(sock, 1 + expected)
         except OSError as error:
             self.close()
             raise OSError(errno.ENXIO, f"the simulator's bus is away: {error}") from error
-        raise OSError(status, os.strerror(status))
+        if reply[0]:
+            raise OSError(reply[0], os.strerror(reply[0]))
+        return reply[1:]
 
     def close(self) -> None:
         """Hang up."""
@@ -130,16 +131,20 @@ class SimBus(MessageBus):
             self._socket = None
 
     def _dial(self) -> socket.socket:
-        self._socket = socket.create_connection(self._peer, timeout=5)
+        self._socket = socket.create_connection(self._peer, timeout=TRANSFER_SECONDS)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # The kernel's own timeout: Python's would poll before each call, and a sampler makes thousands a second.
+        self._socket.settimeout(None)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", TRANSFER_SECONDS, 0))
         return self._socket
 
     @staticmethod
     def _receive(sock: socket.socket, count: int) -> bytes:
-        data = b""
-        while len(data) < count:
-            chunk = sock.recv(count - len(data))
-            if not chunk:
-                raise ConnectionResetError("closed by the simulator")
-            data += chunk
+        """Return a reply of `count` bytes, or of the one byte that is an errno."""
+        data = sock.recv(count)
+        while data and len(data) < count and not data[0]:
+            more = sock.recv(count - len(data))
+            data = data + more if more else b""
+        if not data:
+            raise ConnectionResetError("closed by the simulator")
         return data
