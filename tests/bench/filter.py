@@ -17,6 +17,7 @@ import msgspec
 from picket.config.schema import AnalogPir
 from picket_gpio_input.filter.detector import Detector
 from picket_simulator.disturbances import KINDS, compose
+from tests.bench import full_rate
 from tests.bench.figures import Figure, progress
 from tests.bench.pir_recordings import HERTZ, VARIABLE, Recording, Recordings, Series, Span, folder, read
 from tests.bench.rules import SIMPLE_RULES, Ours, Rule, ours
@@ -56,6 +57,7 @@ def run() -> Iterator[Figure]:
         progress(f"filter: no recordings ({VARIABLE} names no folder with them): by made-up disturbances only")
     yield from by_disturbances(rules, recordings)
     yield from cost(recordings)
+    yield from full_rate.run()
 
 
 def by_recordings(rules: dict[str, Make], recordings: Recordings) -> Iterator[Figure]:

@@ -59,6 +59,8 @@ class CountingBus(Bus):
 class NoBus:
     """A bus that takes no time, with chips that are always done: what is left is the sampler's own work."""
 
+    _config = b""
+
     def i2c_rdwr(self, message: i2c_msg) -> None:
         """Answer a read with what was written last."""
         if message.flags:
