@@ -7,6 +7,7 @@ the kernel instead. So the same work without a bus is measured beside it.
 import os
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,14 +16,12 @@ import msgspec
 from picket.config.schema import AnalogPir
 from picket.messages import Health
 from picket_gpio_input.filter.detector import Detector
-from picket_gpio_input.sampling.mcp3424 import Mcp3424
-from picket_gpio_input.sampling.sampler import Found, Lost, Sample, Sampler, Scan
 from tests.bench.figures import Figure, progress
-from tests.bench.sampling import NoBus, conversions
+from tests.bench.sampling import seconds_without_a_bus
 from tests.servers.release import Release
 from tests.servers.waiting import wait_for
 
-BOARDS, CHIPS, INPUTS = 4, 8, 32
+BOARDS, INPUTS = 4, 32
 FULL_RATE = 57.9
 SETTLE_SECONDS, SECONDS = 4.0, 10.0
 CASE = f"{INPUTS} inputs on {BOARDS} boards"
@@ -62,28 +61,8 @@ def of_the_process() -> Iterator[Figure]:
 
 def without_a_bus() -> Figure:
     """Measure sampler, driver and detectors where the bus costs nothing, and scale to the full rate."""
-    detectors = {f"i{n}": Detector(AnalogPir(channel=1), warm=True) for n in range(INPUTS)}
-    count = 0
-
-    def deliver(found: Sample | Lost | Found) -> None:
-        nonlocal count
-        count += 1
-        if isinstance(found, Sample):
-            detectors[found.name].update(found.volts, found.now)
-
-    drivers = [Mcp3424(NoBus(), 0x68 + n) for n in range(CHIPS)]  # type: ignore[arg-type]
-    scans = [
-        Scan(driver, [(f"i{4 * n + i}", conversion) for i, (_, conversion) in enumerate(conversions(driver))])
-        for n, driver in enumerate(drivers)
-    ]
-    now = iter(range(1_000_000_000))
-    sampler = Sampler(scans, deliver, lambda: next(now) * 1e-3, lambda _seconds: None)
-    for _ in range(1000):
-        sampler.step()
-    count, began = 0, time.process_time()
-    for _ in range(50_000):
-        sampler.step()
-    seconds = (time.process_time() - began) / count
+    detectors: defaultdict[str, Detector] = defaultdict(lambda: Detector(AnalogPir(channel=1), warm=True))
+    seconds = seconds_without_a_bus(lambda sample: detectors[sample.name].update(sample.volts, sample.now))
     share = seconds * INPUTS * FULL_RATE
     return Figure(case=f"{CASE}, sampler and filter without a bus", metric="cpu_share", value=share, unit="of a core")
 

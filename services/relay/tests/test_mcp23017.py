@@ -5,19 +5,9 @@ import pytest
 from picket_relay.mcp23017 import Mcp23017
 from picket_simulator.bus import Bus, VirtualClock
 from picket_simulator.chips import mcp23017 as chip
+from tests.servers.latch import left_behind
 
 OUTPUTS = 0x8003
-
-
-def left_behind(latch: int, *, bank: int = 0) -> tuple[Bus, chip.Mcp23017]:
-    """Return a chip that a crashed host left driving `latch`."""
-    simulated = chip.Mcp23017()
-    bus = Bus({0x20: simulated}, clock=VirtualClock())
-    bus.write_i2c_block_data(0x20, 0x14, [latch & 0xFF, latch >> 8])
-    bus.write_i2c_block_data(0x20, 0x00, [0, 0])
-    if bank:
-        bus.write_byte_data(0x20, 0x0A, 0x80)
-    return bus, simulated
 
 
 @pytest.mark.parametrize("bank", [0, 1])
