@@ -146,7 +146,7 @@ def cost() -> Figure:
     return Figure(case="driver and sampler, 8 chips, no bus", metric="cost_per_sample", value=value, unit="us")
 
 
-def seconds_without_a_bus(take: Callable[[Sample], None]) -> float:
+def seconds_without_a_bus(take: Callable[[Sample], object]) -> float:
     """Return the processor's time for a sample of eight chips' 32 channels, `take` included."""
     count = 0
 
