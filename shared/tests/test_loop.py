@@ -52,6 +52,13 @@ def test_a_signal_stops_the_loop() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def test_a_stop_before_the_loop_runs_is_not_forgotten() -> None:
+    loop = Loop()
+
+    loop.stop()
+    loop.run()
+
+
 def test_another_threads_failure_ends_the_loop_with_it() -> None:
     loop = Loop()
     loop.at(0, lambda: loop.fail(OSError("the bus burns")))

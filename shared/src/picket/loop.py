@@ -44,7 +44,7 @@ class Loop:
         self._writers: dict[Any, Callback] = {}
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
-        self._running = False
+        self._stopping = False
         self._failure: BaseException | None = None
         self._on_wake: list[Callback] = []
         self._wake_in, self._wake_out = socket.socketpair()
@@ -94,8 +94,8 @@ class Loop:
             self._wake_in.send(b"\0")
 
     def stop(self) -> None:
-        """End `run` after the callback that runs now."""
-        self._running = False
+        """End `run` after the callback that runs now, or at once where it has not begun."""
+        self._stopping = True
         self.wake()
 
     def fail(self, failure: BaseException) -> None:
@@ -110,8 +110,7 @@ class Loop:
 
     def run(self) -> None:
         """Call back until `stop`; raises what `fail` was given."""
-        self._running = self._failure is None
-        while self._running:
+        while not self._stopping:
             self.turn(self._patience())
         if self._failure:
             raise self._failure
