@@ -24,6 +24,13 @@ def test_the_guard_stops_first_and_the_hub_last_of_the_services() -> None:
     assert [p.name for p in order].index("gateway") < [p.name for p in order].index("gpio-input")
 
 
+def test_the_guards_watcher_starts_before_it_and_stops_after_it_in_the_same_data_folder() -> None:
+    programs = {program.name: program for program in services(config(data_dir="/data"))}
+
+    assert programs["relay-watcher"].priority < programs["relay"].priority
+    assert programs["relay-watcher"].command[1:] == ("-m", "picket_relay.watcher", "/data")
+
+
 def test_the_simulator_runs_only_where_something_needs_it() -> None:
     real = config(adc_boards={"main": AdcBoard(bus="/dev/i2c-1")})
     played = config(adc_boards={"main": AdcBoard(bus="sim://127.0.0.1:7701")})
@@ -35,6 +42,6 @@ def test_the_simulator_runs_only_where_something_needs_it() -> None:
 def test_every_service_folder_is_among_the_processes() -> None:
     folders = {folder.name for folder in (Path(__file__).parents[2] / "services").iterdir() if folder.is_dir()}
 
-    names = {program.name.split(".")[0] for program in services(config(collectors={"host": {"kind": "host"}}))}
+    modules = {program.command[2].split(".")[0] for program in services(config(collectors={"host": {"kind": "host"}}))}
 
-    assert names == folders
+    assert modules == {f"picket_{folder.replace('-', '_')}" for folder in folders}

@@ -68,6 +68,30 @@ BAD = [
     ),
     pytest.param("pin: 1", "pin: 33", ["picket.yaml:9: outputs.siren.pin: expected int <= 32, got 33"], id="pin"),
     pytest.param(
+        "pin: 1",
+        "pin: 1, interlock: gate",
+        ["picket.yaml:9: outputs.siren.interlock: there is no interlock 'gate'; there are none"],
+        id="interlock-that-is-none",
+    ),
+    pytest.param(
+        "outputs:",
+        "interlocks: {gate: {}}\noutputs:\n  gate: {pin: 2, interlock: gate, default: ON}",
+        [
+            "picket.yaml:10: outputs.gate.interlock: an output that rests ON can't be interlocked",
+            "picket.yaml:8: interlocks.gate: expected two outputs or more with `interlock: gate`, there are 1",
+        ],
+        id="interlock-of-one-that-rests-on",
+    ),
+    pytest.param(
+        "pin: 1",
+        "pin: 1, min_off_seconds: 5, failsafe: ON",
+        [
+            "picket.yaml:9: outputs.siren.max_on_seconds: an output that rests ON can't have a maximum on-time",
+            "picket.yaml:9: outputs.siren.min_off_seconds: an output that rests ON can't have a minimum off-time",
+        ],
+        id="minimum-off-time-of-one-that-rests-on",
+    ),
+    pytest.param(
         "device: demo",
         "device: Demo Pi",
         ["picket.yaml:1: device: expected str matching regex"],

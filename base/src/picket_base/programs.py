@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from picket.config import Config
 
 # Started from low to high, stopped from high to low, one after the other: what others need starts first and stops last.
-# The guard stops first of all, while the gateway can still say that its outputs are off.
-SIMULATOR, BROKER, HUB, GATEWAY, CONSUMER, PRODUCER, CONSOLE, GUARD = range(10, 90, 10)
+# The guard stops first of all, while the gateway can still say that its outputs are off; its watcher outlives it.
+SIMULATOR, BROKER, HUB, GATEWAY, CONSUMER, PRODUCER, CONSOLE, WATCHER, GUARD = range(10, 100, 10)
 
 
 class Program(NamedTuple):
@@ -34,6 +34,7 @@ def services(config: Config) -> list[Program]:
         python("automation", "picket_automation", priority=CONSUMER),
         python("gateway", "picket_gateway", priority=GATEWAY),
         python("relay", "picket_relay", priority=GUARD),
+        python("relay-watcher", "picket_relay.watcher", config.data_dir, priority=WATCHER),
         python("gpio-input", "picket_gpio_input", priority=PRODUCER),
         *(
             python(f"collectors.{name}", "picket_collectors", name, priority=PRODUCER)

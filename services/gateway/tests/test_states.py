@@ -19,7 +19,7 @@ CASES = [
     pytest.param(
         "output.state.siren",
         OutputState(time_ns=AT_NS, output="siren", state="OFF", why="failsafe"),
-        [("output/siren/state", b"OFF")],
+        [("output/siren/state", b"OFF"), ("output/siren/counters", b'{"switches":0,"on_seconds":0.0}')],
         id="output",
     ),
     pytest.param(

@@ -92,12 +92,14 @@ class OutputResult(Message, frozen=True, kw_only=True):
 
 
 class OutputState(Message, frozen=True, kw_only=True):
-    """What the chip's latch says of an output; `until` is when a pulse ends."""
+    """What the chip's latch says of an output; `until` is when a pulse ends. The counters are of its whole life."""
 
     output: str
     state: OnOff
     until: Moment | None = None
     why: str
+    switches: int = 0
+    on_seconds: float = 0.0
 
 
 class Fault(Message, frozen=True, kw_only=True):

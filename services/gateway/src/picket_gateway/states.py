@@ -32,7 +32,11 @@ def retained(topic: str, message: Message) -> list[Retained]:
                 Retained(f"input/{name}/zone", message.zone.encode()),
             ]
         case OutputState() if name := level(topic, "output.state."):
-            return [Retained(f"output/{name}/state", message.state.encode())]
+            counters = {"switches": message.switches, "on_seconds": message.on_seconds}
+            return [
+                Retained(f"output/{name}/state", message.state.encode()),
+                Retained(f"output/{name}/counters", encode(counters)),
+            ]
         case Reading() if name := level(topic, "reading."):
             # JSON knows no NaN: the encoder writes null for it, as for what is unknown.
             values = {"time": utc(message.time_ns), "kind": message.kind, **message.values}

@@ -1,7 +1,7 @@
 """The chips behind the outputs: drive what is meant, read it back, repair what was lost, and say so."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from picket.config import Config
@@ -16,12 +16,18 @@ log = logging.getLogger("expander")
 
 
 class Expander:
-    """One chip and the outputs on it; a chip that does not answer is tried again by `tend`."""
+    """One chip and the outputs on it; a chip that does not answer is not `known`, and set up anew."""
 
     def __init__(
-        self, board: IoBoard, address: int, pins: Mapping[str, tuple[int, Output]], health: HealthBeat
+        self,
+        board: IoBoard,
+        address: int,
+        pins: Mapping[str, tuple[int, Output]],
+        health: HealthBeat,
+        open_bus: Callable[[str, float], Bus] = open_bus,
     ) -> None:
         """Stand for the chip of a board at `address`; `pins` gives each output's bit. Nothing is written yet."""
+        self._open_bus = open_bus
         self._bus_address = board.bus
         self._driver = IoPi if board.driver == "abelectronics" else Mcp23017
         self._address = address
@@ -32,15 +38,39 @@ class Expander:
         self._chip: Mcp23017 | IoPi | None = None
         self._driven: int | None = None  # what the chip was last told; None when that is not known
 
+    @property
+    def names(self) -> Iterable[str]:
+        """The outputs on this chip."""
+        return self._pins.keys()
+
+    @property
+    def known(self) -> bool:
+        """Whether the chip is set up, and drives what it was told last as far as one knows."""
+        return self._driven is not None
+
+    def find(self) -> dict[str, OnOff] | None:
+        """Read what the chip drives, whoever told it to; None when it does not answer. An input drives nothing."""
+        try:
+            registers = self._open().registers()
+        except OSError as error:
+            self._lose(error)
+            return None
+        found: dict[str, OnOff] = {}
+        for name, (bit, output) in self._pins.items():
+            drives, high = not registers.directions >> bit & 1, bool(registers.latch >> bit & 1)
+            found[name] = "ON" if drives and high != output.active_low else "OFF"
+        return found
+
     def drive(self, states: Mapping[str, OnOff]) -> bool:
-        """Make the outputs so; False when the chip does not answer (and `tend` goes on trying)."""
+        """Make the outputs so; False when the chip does not answer."""
         word = self._word(states)
         try:
-            if self._chip is None or self._driven is None:
-                self._set_up(word)
+            chip = self._open()
+            if self._driven is None:
+                self._set_up(chip, word)
             elif word != self._driven:
                 self._driven = None  # a write that fails half-way leaves nothing known
-                self._chip.drive(word)
+                chip.drive(word)
             self._driven = word
         except OSError as error:
             self._lose(error)
@@ -48,23 +78,22 @@ class Expander:
         self._health.end(self._subject)
         return True
 
-    def tend(self, states: Mapping[str, OnOff]) -> None:
-        """Read the chip back, and repair it if it lost its registers."""
+    def holds(self) -> bool:
+        """Read back whether the chip still is as it was told; after False it is not `known`."""
         if self._chip is None or self._driven is None:
-            self.drive(states)
-            return
+            return False
         try:
             if self._chip.holds(self._driven):
-                return
+                return True
             found = self._chip.registers()
-            self._health.begin(
-                self._subject, f"lost its registers: IODIR {found.directions:04x}, OLAT {found.latch:04x}: a brown-out?"
-            )
-            self._driven = None
         except OSError as error:
             self._lose(error)
-            return
-        self.drive(states)
+            return False
+        self._health.begin(
+            self._subject, f"lost its registers: IODIR {found.directions:04x}, OLAT {found.latch:04x}: a brown-out?"
+        )
+        self._driven = None
+        return False
 
     def close(self) -> None:
         """Let go of the bus; the chip goes on driving what it was told last."""
@@ -75,11 +104,15 @@ class Expander:
     def _subject(self) -> str:
         return f"expander 0x{self._address:02x}"
 
-    def _set_up(self, word: int) -> None:
-        self._bus = self._bus or open_bus(self._bus_address, self._patience_seconds)
-        outputs = sum(1 << bit for bit, _ in self._pins.values())
-        self._chip = self._driver(self._bus, self._address, outputs)
-        before = self._chip.set_up(word)
+    def _open(self) -> Mcp23017 | IoPi:
+        if self._chip is None:
+            self._bus = self._bus or self._open_bus(self._bus_address, self._patience_seconds)
+            outputs = sum(1 << bit for bit, _ in self._pins.values())
+            self._chip = self._driver(self._bus, self._address, outputs)
+        return self._chip
+
+    def _set_up(self, chip: Mcp23017 | IoPi, word: int) -> None:
+        before = chip.set_up(word)
         self._patience_seconds = 0.0
         driven = ~before.directions & before.latch & 0xFFFF
         log.info("%s set up; it was driving %04x, drives %04x now", self._subject, driven, word)
@@ -97,7 +130,9 @@ class Expander:
         return sum(level << bit for level, (bit, _) in zip(high, self._pins.values(), strict=True))
 
 
-def expanders(config: Config, health: HealthBeat) -> dict[str, Expander]:
+def expanders(
+    config: Config, health: HealthBeat, open_bus: Callable[[str, float], Bus] = open_bus
+) -> dict[str, Expander]:
     """Return each output's chip: pins 1 to 16 are its board's first, 17 to 32 its second."""
     places: dict[tuple[str, int], dict[str, tuple[int, Output]]] = {}
     for name, output in config.outputs.items():
@@ -106,5 +141,5 @@ def expanders(config: Config, health: HealthBeat) -> dict[str, Expander]:
     found: dict[str, Any] = {}
     for (board_name, chip), pins in places.items():
         board = config.io_boards[board_name]
-        found.update(dict.fromkeys(pins, Expander(board, board.addresses[chip], pins, health)))
+        found.update(dict.fromkeys(pins, Expander(board, board.addresses[chip], pins, health, open_bus)))
     return found

@@ -11,13 +11,21 @@ Only whole ports are written, from what is meant to be driven: a read-modify-wri
 the latch. The latch is written before the direction, so that a stale one never drives a relay.
 """
 
-from typing import NamedTuple
-
-from picket.i2c import Bus
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 IODIR, IPOL, IOCON, GPPU, OLAT = 0x00, 0x02, 0x0A, 0x0C, 0x14
 IOCON_IN_BANK_1 = 0x05  # in BANK 0 this is GPINTENB, where a zero does no harm
 IOCON_VALUE = 0x02
+
+
+class RegisterBus(Protocol):
+    """What the driver needs of a bus: the watcher has one of its own, without smbus2."""
+
+    def read_byte_data(self, i2c_addr: int, register: int, /) -> int: ...
+    def write_byte_data(self, i2c_addr: int, register: int, value: int, /) -> None: ...
+    def read_i2c_block_data(self, i2c_addr: int, register: int, length: int, /) -> list[int]: ...
+    def write_i2c_block_data(self, i2c_addr: int, register: int, data: Sequence[int], /) -> None: ...
 
 
 class Registers(NamedTuple):
@@ -31,7 +39,7 @@ class Registers(NamedTuple):
 class Mcp23017:
     """One chip; a failed transfer raises OSError."""
 
-    def __init__(self, bus: Bus, address: int, outputs: int) -> None:
+    def __init__(self, bus: RegisterBus, address: int, outputs: int) -> None:
         """Drive the pins of the mask `outputs` (bit 0 is GPA0); all others stay inputs."""
         self.address = address
         self._bus = bus

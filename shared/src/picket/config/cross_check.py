@@ -13,9 +13,7 @@ from picket.errors import ConfigError
 def cross_check(config: Config, data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """Yield what one section says of another and is not so: (path, text)."""
     yield from _places_on_boards(config)
-    for name, output in config.outputs.items():
-        if output.max_on_seconds is not None and "ON" in (output.default, output.failsafe):
-            yield ("outputs", name, "max_on_seconds"), "an output that rests ON can't have a maximum on-time"
+    yield from _outputs(config)
     for name, source in config.inputs.items():
         if isinstance(source, Loop):
             yield from _loop(config, name, source, data["inputs"][name])
@@ -51,6 +49,27 @@ def _targets(parsed: rules.Trigger | rules.State | rules.Action) -> list[tuple[s
             return [(what, name)]
         case rules.Action(output):
             return [("output", output)]
+
+
+def _outputs(config: Config) -> Iterator[tuple[Path, str]]:
+    """What must never be on by accident rests OFF: then nothing but a command, which can be refused, turns it on."""
+    for name, output in config.outputs.items():
+        rests_on = "ON" in (output.default, output.failsafe)
+        if output.max_on_seconds is not None and rests_on:
+            yield ("outputs", name, "max_on_seconds"), "an output that rests ON can't have a maximum on-time"
+        if output.min_off_seconds and rests_on:
+            yield ("outputs", name, "min_off_seconds"), "an output that rests ON can't have a minimum off-time"
+        if output.interlock is not None and rests_on:
+            yield ("outputs", name, "interlock"), "an output that rests ON can't be interlocked"
+        if output.interlock is not None and output.interlock not in config.interlocks:
+            there_are = ", ".join(config.interlocks) or "none"
+            text = f"there is no interlock {output.interlock!r}; there are {there_are}"
+            yield ("outputs", name, "interlock"), text
+    for group in config.interlocks:
+        members = [name for name, output in config.outputs.items() if output.interlock == group]
+        if len(members) < 2:
+            text = f"expected two outputs or more with `interlock: {group}`, there are {len(members)}"
+            yield ("interlocks", group), text
 
 
 def _loop(config: Config, name: str, loop: Loop, given: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:

@@ -210,7 +210,22 @@ class Output(Section, frozen=True, kw_only=True):
     default: Literal["ON", "OFF"] = "OFF"
     failsafe: Literal["ON", "OFF"] = "OFF"
     max_on_seconds: Annotated[float, Meta(gt=0, le=31_536_000)] | None = None
+    min_off_seconds: Seconds = 0.0
+    interlock: Name | None = None
     retrigger: Literal["extend", "ignore", "replace"] = "extend"
+
+
+class Interlock(Section, frozen=True):
+    """A group of outputs of which one at most is on; the next waits until the last has been off for the dead time."""
+
+    dead_time_seconds: Seconds = 0.5
+
+
+class Relay(Section, frozen=True):
+    """The guard of the outputs: when it no longer believes in the hub, and where the updater's lock is."""
+
+    hub_lost_seconds: Annotated[float, Meta(ge=10, le=86_400)] = 30.0
+    updates_lock_file: str = "/tmp/balena/updates.lock"
 
 
 class Rule(Section, frozen=True):
@@ -265,6 +280,8 @@ class Config(Section, frozen=True):
     inputs: dict[Name, AnalogPir | DigitalPir | HcSr501 | Am312 | Loop] = {}
     traces: Traces = Traces()
     outputs: dict[Name, Output] = {}
+    interlocks: dict[Name, Interlock] = {}
+    relay: Relay = Relay()
     rules: dict[Name, Rule] = {}
     collectors: dict[Name, Any] = {}  # each is a Struct of the collectors service, by its `kind`
     recorder: Recorder = Recorder()
