@@ -10,7 +10,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export UV_NO_PROGRESS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench lock clean
+.PHONY: help setup run test check format bench soak lock clean
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,9 @@ format: $(READY)  ## format the code and mend what the linter can
 
 bench: $(READY)  ## measurements as JSON lines; BENCH=<name> for one
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+soak: $(READY)  ## long runs: 10,000 random steps at the output guard
+	@PICKET_SOAK_STEPS=10000 $(BIN)/pytest services/relay/tests/test_invariants.py $(ARGS)
 
 lock: $(UV)  ## resolve anew and write requirements.lock
 	@$(UV) lock --quiet

@@ -7,9 +7,10 @@
       answers     those that are new since the line before
       tallies     the counters, where they were written; the last ones count
 
-A line is on the disk before a pin goes on. One is appended at a time, and the whole is written anew when it has grown:
-a switch costs a card one small write. A line that is cut off is damage, and so is one that can't be read: what ran is
-then unknown, what stands before it still counts.
+A line is with the kernel before a pin goes on, so it outlives every death of a process. It is not synced: what a power
+cut may take is of a boot that is over, whose pulses are aborted anyway, and a card that stalls would hold up the guard.
+One line is appended at a time, and the whole is written anew, and synced, when it has grown. A line that is cut off is
+damage, and so is one that can't be read: what ran is then unknown, what stands before it still counts.
 """
 
 import os
@@ -82,7 +83,7 @@ class Ledger:
     def write(
         self, running: dict[str, Running], answers: Iterable[Answer], unwritten: int, tallies: dict[str, Tally]
     ) -> None:
-        """Have it on the disk what runs, and the last `unwritten` of the answers; raises OSError."""
+        """Have it in the file what runs, and the last `unwritten` of the answers; raises OSError."""
         remembered = tuple(answers)
         if self._fd is None or self._bytes > MAX_BYTES:
             self._begin(Entry(self._boot, running, remembered, tallies))
@@ -112,6 +113,7 @@ class Ledger:
         fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
             _write(fd, line)
+            os.fdatasync(fd)
             new.replace(self._file)
             _sync_folder(self._file.parent)
         except OSError:
@@ -138,7 +140,6 @@ def _encode(entry: Entry) -> bytes:
 def _write(fd: int, data: bytes) -> None:
     while data:
         data = data[os.write(fd, data) :]
-    os.fdatasync(fd)
 
 
 def _sync_folder(folder: Path) -> None:
