@@ -130,14 +130,21 @@ def test_the_age_is_as_the_clocks_stood_when_the_command_came_in(
     assert found == age
 
 
-@pytest.mark.parametrize("seconds", [1, 0], ids=["accepted", "refused"])
-def test_the_same_command_again_gets_the_first_answer_and_does_nothing(seconds: float) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "reason"),
+    [
+        (1, "duplicate: this id was accepted already"),
+        (0, "duplicate: this id was refused already: seconds: expected more than 0, got 0"),
+    ],
+    ids=["accepted", "refused"],
+)
+def test_the_same_command_again_is_refused_with_what_became_of_the_first(seconds: float, reason: str) -> None:
     siren = guard()
     first = siren.command(command(seconds=seconds), now=0, age_seconds=0)
 
     again = siren.command(command(seconds=seconds), now=0.5, age_seconds=3600)
 
-    assert (again.accepted, again.reason, again.state) == (first.accepted, first.reason, first.state)
+    assert (again.accepted, again.reason) == (False, reason)
     assert (first.repeated, again.repeated) == (False, True)
     assert siren.next_deadline() == (1 if seconds else None)
 

@@ -1,7 +1,7 @@
 """Decide what outputs do: a pure machine of commands and deadlines; times are monotonic seconds, passed in.
 
 Nothing is on for longer than its maximum; a pulse's end is a deadline, never a sleep; every command gets one answer,
-and the same one when it comes again.
+and one that comes again is refused with what became of the first.
 
 An output has two sides: the *position* it is meant to have, and what its chip was last seen to drive (`latched`), which
 is not `sure` while the chip does not answer. Interlocks and minimum off-times go by the chip: what may still be on
@@ -121,7 +121,10 @@ class Guard:
         """Judge a command that is so old (None: that can't be told), and take its position if it is accepted."""
         known = self.answers.get(command.id)
         if known and (known.output, known.wish) == (command.output, command.state):
-            return structs.replace(known, repeated=True)
+            first = "accepted" if known.accepted else "refused"
+            reason = f"duplicate: this id was {first} already{': ' + known.reason if known.reason else ''}"
+            state = self.switches[known.output].state if known.output in self.switches else "UNKNOWN"
+            return structs.replace(known, accepted=False, reason=reason, state=state, repeated=True)
         switch = self.switches.get(command.output)
         accepted, reason = False, _staleness(command, age_seconds, switch)
         if known:
