@@ -364,5 +364,7 @@ def test_a_hub_that_is_away_costs_no_connection(site: Site, connected: Observer)
 
     site.release.start_hub()
 
-    assert connected.result().reason.startswith("the relay is not reachable: the hub is away")
+    # A command that was on its way as the hub went finds out by the clock.
+    reason = connected.result().reason.removeprefix("the relay is not reachable: ")
+    assert reason.startswith(("the hub is away", "no answer in time"))
     assert connected.payloads("status") == [b"online"]
