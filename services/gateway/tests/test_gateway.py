@@ -357,6 +357,11 @@ def test_a_broker_of_3_1_1_is_fallen_back_to_without_a_fault(site: Site) -> None
 
 
 def test_a_hub_that_is_away_costs_no_connection(site: Site, connected: Observer) -> None:
+    # A keepalive of 2 s costs a connection on a machine that stalls: that would not be the hub's doing.
+    site.release.environment["PICKET__MQTT__KEEPALIVE_SECONDS"] = "30"
+    site.release.kill("picket_gateway", signal.SIGTERM)
+    site.release.start("picket_gateway")
+    wait_for("the gateway again", lambda: connected.payloads("status") == [b"online", b"offline", b"online"])
     site.release.kill("picket_hub", signal.SIGTERM)
     connected.send("output/siren/set", b'{"state":"ON","id":"mine"}')
     beats = len(connected.payloads("heartbeat"))
@@ -364,9 +369,5 @@ def test_a_hub_that_is_away_costs_no_connection(site: Site, connected: Observer)
 
     site.release.start_hub()
 
-    # A command that was on its way as the hub went finds out by the clock.
-    reason = connected.result().reason.removeprefix("the relay is not reachable: ")
-    assert reason.startswith(("the hub is away", "no answer in time"))
-    # Not `== [online]`: with a keepalive of 2 s a busy machine may cost a connection that the hub does not.
-    assert connected.payloads("status")[-1] == b"online"
-    assert "crashed" not in site.release.log("picket_gateway")
+    assert connected.result().reason.startswith("the relay is not reachable: the hub is away")
+    assert connected.payloads("status") == [b"online", b"offline", b"online"]
