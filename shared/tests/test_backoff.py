@@ -1,5 +1,7 @@
 """How long to wait before the next try."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from picket.backoff import Backoff, retry_after_seconds
@@ -46,9 +48,17 @@ def test_the_other_side_may_ask_for_a_wait(asked: float, waited: float) -> None:
     [
         pytest.param("30", 30.0, id="seconds"),
         pytest.param(None, None, id="none"),
-        pytest.param("Sat, 21 Nov 2026 18:00:00 GMT", None, id="date"),
-        pytest.param("-5", None, id="nonsense"),
+        pytest.param("", None, id="empty"),
+        pytest.param("Sat, 21 Nov 2026 18:00:20 GMT", 20.0, id="date"),
+        pytest.param("Saturday, 21-Nov-26 18:00:20 GMT", 20.0, id="date-of-old"),
+        pytest.param("Sat, 21 Nov 2026 17:00:00 GMT", 0.0, id="date-gone-by"),
+        pytest.param("Sat, 99 Nov 2026 18:00:20 GMT", None, id="no-date"),
+        pytest.param("Fri, 31 Dec 99999 23:59:59 GMT", None, id="date-after-all-dates"),
+        pytest.param("-5", None, id="negative"),
+        pytest.param("soon", None, id="nonsense"),
     ],
 )
 def test_retry_after_is_read(header: str | None, expected: float | None) -> None:
-    assert retry_after_seconds(header) == expected
+    now = datetime(2026, 11, 21, 18, tzinfo=UTC).timestamp()
+
+    assert retry_after_seconds(header, wall=lambda: now) == expected

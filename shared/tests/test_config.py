@@ -129,6 +129,22 @@ BAD = [
         id="rule-with-a-window-as-condition",
     ),
     pytest.param(
+        "outputs:",
+        "collectors: {host: {kind: host}}\nthresholds:\n"
+        "  hot: {source: hots, quantity: cpu, above: 1, below: 2}\noutputs:",
+        [
+            "picket.yaml:10: thresholds.hot: expected one of above and below, got both",
+            "picket.yaml:10: thresholds.hot.source: there is no collector 'hots'; there are host",
+        ],
+        id="threshold-of-two-bounds-and-no-collector",
+    ),
+    pytest.param(
+        "outputs:",
+        "collectors: {host: {kind: host}}\nthresholds:\n  hot: {source: host, quantity: cpu}\noutputs:",
+        ["picket.yaml:10: thresholds.hot: expected one of above and below, got neither"],
+        id="threshold-without-a-bound",
+    ),
+    pytest.param(
         "kind: analog_pir, channel: 1",
         "kind: analog_pir, channel: 1, supply: main",
         ["picket.yaml:7: inputs.hall.supply: there is no supply 'main'; there are none"],

@@ -8,7 +8,7 @@ import zmq
 
 from picket.bus import Endpoints
 from picket.bus.producer import Producer
-from picket.health import HealthBeat
+from picket.health import MOST_REASONS, HealthBeat
 
 
 @pytest.fixture
@@ -39,14 +39,27 @@ def test_a_fault_is_said_once_when_it_begins_and_once_when_it_ends(
     assert caplog.messages == ["broker: refused", "broker: works again"]
 
 
-def test_another_reason_is_logged_and_kept_but_is_no_second_fault(
+def test_another_reason_is_logged_once_and_kept_but_is_no_second_fault(
     health: HealthBeat, producer: Producer, caplog: pytest.LogCaptureFixture
 ) -> None:
     for text in ("refused", "no such host", "no such host", "refused"):
         health.begin("broker", text)
 
     assert (health.faults, producer.pending) == ({"broker": "refused"}, 1)
-    assert caplog.messages == ["broker: refused", "broker: no such host", "broker: refused"]
+    assert caplog.messages == ["broker: refused", "broker: no such host"]
+
+
+def test_a_reason_that_is_worded_otherwise_every_time_does_not_flood_the_log(
+    health: HealthBeat, caplog: pytest.LogCaptureFixture
+) -> None:
+    for degrees in range(100, 200):
+        health.begin("temperature", f"{degrees} is not plausible")
+    logged = len(caplog.messages)
+    health.end("temperature")
+    health.begin("temperature", "100 is not plausible")
+
+    assert logged == MOST_REASONS
+    assert caplog.messages[-2:] == ["temperature: works again", "temperature: 100 is not plausible"]
 
 
 def test_two_subjects_are_two_faults(health: HealthBeat, producer: Producer) -> None:

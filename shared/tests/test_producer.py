@@ -110,6 +110,32 @@ def test_a_full_memory_drops_the_oldest_reading_before_any_event(context: "zmq.C
     assert hub.take(3) == [(1, 0), (4, 1), (5, 4)]
 
 
+def test_a_full_memory_keeps_events_longer_than_states(context: "zmq.Context[Any]") -> None:
+    hub = Hub(context)
+    producer = connected(context, hub, max_messages=3)
+
+    for topic in ("event.input.hall", "output.state.light", "fault.p", "event.input.hall", "event.input.hall"):
+        producer.publish(topic, reading())
+    hub.take(5)
+    hub.say(b"back", 0)
+    wait_for("what it still has", lambda: producer.receive() or hub.router.poll(0))
+
+    assert (producer.pending, producer.dropped) == (3, 2)
+    assert hub.take(3) == [(3, 0), (4, 3), (5, 4)]
+
+
+def test_asked_to_flush_it_has_the_hub_hold_nothing_back(context: "zmq.Context[Any]") -> None:
+    hub = Hub(context)
+    producer = connected(context, hub)
+    producer.publish("reading.air", reading())
+    hub.take(1)
+
+    in_time = producer.flush(0.1)
+
+    assert not in_time
+    assert hub.router.recv_multipart()[1:] == [b"flush"]
+
+
 def test_health_is_live_only_and_never_held(context: "zmq.Context[Any]") -> None:
     hub = Hub(context)
     producer = connected(context, hub)

@@ -1,5 +1,6 @@
 """How long to wait before the next try: twice as long each time, or as long as the other side asks."""
 
+import time
 from collections.abc import Callable
 
 LONGEST_ASKED_SECONDS = 3600.0
@@ -32,6 +33,15 @@ class Backoff:
         self._next = self._first
 
 
-def retry_after_seconds(header: str | None) -> float | None:
-    """Read Retry-After; None for no header, or for a date."""
-    return float(header) if header and header.isascii() and header.isdigit() else None
+def retry_after_seconds(header: str | None, wall: Callable[[], float] = time.time) -> float | None:
+    """Read Retry-After, seconds or an HTTP date (0.0 for one gone by); None for no header, or for nonsense."""
+    if not header:
+        return None
+    if header.isascii() and header.isdigit():
+        return float(header)
+    from email.utils import parsedate_to_datetime  # 26 ms, and few servers send a date
+
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - wall())
+    except (ValueError, OverflowError):
+        return None

@@ -9,6 +9,7 @@ from picket.bus.producer import Producer
 from picket.messages import Fault, Health
 
 BEAT_SECONDS = 5.0
+MOST_REASONS = 5  # logged of one fault: one that tells a figure is worded otherwise every time
 
 log = logging.getLogger("health")
 
@@ -36,6 +37,7 @@ class HealthBeat:
             "bus_dropped": lambda: producer.dropped,
         }
         self.faults: dict[str, str] = {}
+        self._logged: dict[str, set[str]] = {}
 
     def figure(self, name: str, figure: Figure) -> None:
         """Add a figure to every beat."""
@@ -46,18 +48,20 @@ class HealthBeat:
         return {name: figure() for name, figure in self._figures.items()}
 
     def begin(self, subject: str, text: str, traceback: str = "") -> None:
-        """Say that `subject` is at fault; another reason for a fault that stands is logged, and is in the next beat."""
-        before = self.faults.get(subject)
-        if before == text:
-            return
+        """Say that `subject` is at fault; another reason is in the next beat, and a few of them are logged."""
+        begins = subject not in self.faults
         self.faults[subject] = text
-        log.error("%s: %s", subject, text)
-        if before is None:
+        logged = self._logged.setdefault(subject, set())
+        if text not in logged and len(logged) < MOST_REASONS:
+            logged.add(text)
+            log.error("%s: %s", subject, text)
+        if begins:
             self._publish(subject, "begin", text, traceback)
 
     def end(self, subject: str, text: str = "works again") -> None:
         """Say that `subject` works again, if it was at fault."""
         if self.faults.pop(subject, None) is not None:
+            del self._logged[subject]
             log.info("%s: %s", subject, text)
             self._publish(subject, "end", text)
 

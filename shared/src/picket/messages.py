@@ -1,6 +1,7 @@
 """The messages on the bus, and the topics they go by: frozen Structs, JSON on the wire.
 
     event.input.<name>     InputEvent      journalled
+    event.threshold.<name> ThresholdEvent  journalled
     input.state.<name>     InputState      journalled, the last one kept for newcomers
     reading.<source>       Reading         journalled
     output.command.<name>  OutputCommand   a request, answered with an OutputResult; never replayed
@@ -48,6 +49,20 @@ class InputEvent(Message, frozen=True, kw_only=True):
     why: str
     pulses: int = 0
     peak_volts: float | None = None
+
+
+class ThresholdEvent(Message, frozen=True, kw_only=True):
+    """That a measured value went past a threshold, or came back: `new` and `end` bear the same id."""
+
+    id: str
+    type: Literal["new", "end"]
+    threshold: str
+    source: str
+    quantity: str
+    value: float | None
+    began_at: Moment
+    ended_at: Moment | None = None
+    why: str
 
 
 class InputState(Message, frozen=True, kw_only=True):
@@ -124,6 +139,7 @@ class Health(Message, frozen=True, kw_only=True):
 
 _TYPES: dict[str, type[Message]] = {
     "event.input.": InputEvent,
+    "event.threshold.": ThresholdEvent,
     "input.state.": InputState,
     "reading.": Reading,
     "output.command.": OutputCommand,

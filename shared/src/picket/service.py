@@ -2,9 +2,11 @@
 
 import logging
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 import zmq
@@ -18,6 +20,7 @@ from picket.bus.subscriber import Subscriber
 from picket.config import Config, Loaded, load_with_origins
 from picket.errors import ConfigError
 from picket.health import BEAT_SECONDS, HealthBeat
+from picket.last_words import LastWords
 from picket.loop import Loop
 
 Client = TypeVar("Client", Producer, JournalReader, Requester, Responder)
@@ -76,24 +79,52 @@ class Runtime:
 
 def run(name: str, build: Callable[[Runtime], object], *, collectors: bool = False) -> None:
     """Run the service that `build` makes of a Runtime until SIGTERM; a crash is told on the bus and exits 1."""
-    loaded = load_or_exit(collectors=collectors)
-    logging_setup.set_up(loaded.config.log_level)
+    loaded = load_or_exit(name, collectors=collectors)
+    logging_setup.set_up(name, loaded.config)
+    log = logging.getLogger(name)
+    log.info("starts with configuration %s", loaded.digest())
     runtime = Runtime(name, loaded)
     runtime.loop.stop_on_signals()
+    threading.excepthook = lambda death: _end(runtime.loop, death)
     with runtime.closing:
+        last_words = _last_words(runtime)
         try:
             build(runtime)
             runtime.loop.run()
+            log.info("stops")
         except Exception as error:
-            runtime.health.begin("crash", f"{type(error).__name__}: {error}", traceback.format_exc())
-            logging.getLogger(name).exception("crashed")
+            log.exception("crashed")
+            last_words.say(name, "crash", f"{type(error).__name__}: {error}", traceback.format_exc())
             sys.exit(1)
 
 
-def load_or_exit(*, collectors: bool = False) -> Loaded:
+def _last_words(runtime: Runtime) -> LastWords:
+    words = LastWords(runtime.producer, Path(runtime.config.data_dir) / "last-words" / f"{runtime.name}.json")
+    words.repeat(runtime.loop)
+    runtime.closing.callback(words.keep)  # after what the service itself undoes, which must not wait for it
+    return words
+
+
+def load_or_exit(name: str, *, collectors: bool = False) -> Loaded:
     """Return the configuration, or say on stderr what is wrong with it and exit 2."""
     try:
         return load_with_origins(collectors=collectors)
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201
+        if collectors:
+            _tell_of_configuration(name, str(error))
         sys.exit(2)
+
+
+def _tell_of_configuration(name: str, text: str) -> None:
+    """Tell the bus what is wrong with the collectors' part: the other services run without it."""
+    with suppress(ConfigError):
+        runtime = Runtime(name, load_with_origins())
+        with runtime.closing:
+            _last_words(runtime).say(name, "configuration", text, "")
+
+
+def _end(loop: Loop, death: threading.ExceptHookArgs) -> None:
+    """End the service with the thread that died: half a service is none, and a crash is told."""
+    if death.exc_value is not None and death.exc_type is not SystemExit:
+        loop.fail(death.exc_value)

@@ -3,6 +3,7 @@
 All times between processes of one machine are CLOCK_MONOTONIC; all numbers in frames are big-endian u64.
 
     ingest   DEALER -> hub   header (seq, after), topic, body      seq 0: live only, nothing is acked
+                             "flush"         commit now what waits for company
              hub -> DEALER   "ack", seq      all up to seq is committed
                              "back", seq     something after seq is missing: send again from there
     live     hub -> SUB      topic, body
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 U64 = struct.Struct("!Q")
 HEADER = struct.Struct("!QQ")
 MAX_MESSAGE_BYTES = 256 * 1024
+FLUSH = b"flush"
 
 
 class Endpoints:

@@ -2,34 +2,44 @@
 
 import itertools
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 import zmq
+from msgspec import Meta
 
 from picket.bus import U64, Endpoints, dial
 from picket.errors import BusError
 
 ANSWER_GRACE_SECONDS = 2.0
 
+Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]  # as large as the journal can hold
+
 
 class Query(msgspec.Struct, frozen=True):
-    """What to read: by a named consumer from its stored cursor, or by nobody from after `after`."""
+    """What to read: by a named consumer from its stored cursor, or by nobody from after `after`.
 
-    topics: tuple[str, ...]
+    `since_ns` and `until_ns` (0: no end) are of the messages themselves; `last` asks for the last so many at once.
+    """
+
+    topics: Annotated[tuple[str, ...], Meta(max_length=100)]
     consumer: str = ""
     start: Literal["earliest", "latest"] = "earliest"
-    after: int = 0
-    limit: int = 200
+    after: Number = 0
+    limit: Number = 200
     wait_seconds: float = 0.0
+    since_ns: Number = 0
+    until_ns: Number = 0
+    last: Number = 0
 
 
 class Commit(msgspec.Struct, frozen=True):
     """That a consumer has dealt with everything up to `cursor`."""
 
     consumer: str
-    cursor: int
+    cursor: Number
 
 
 class Entry(NamedTuple):
@@ -58,24 +68,31 @@ class JournalReader:
         deliver: Callable[[Batch], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Read `query`, and call `deliver(batch)` with each batch that has entries."""
+        """Read `query`, and call `deliver(batch)` with each batch that has entries.
+
+        Without `wait_seconds` an empty batch is delivered too: the journal has been read to its end.
+        """
         self._query = query
         self._deliver = deliver
         self._clock = clock
         self._ids = itertools.count(1)
         self._asked = 0
         self._answer_due = 0.0
-        self._delivering = False
+        self._delivered = 0  # batches that are not committed yet
+        self._cursor = 0  # of the last of them
+        self.answered_at: float | None = None  # by `clock`
         self.socket: Any = dial(context, zmq.DEALER, endpoints.request)
 
     def tick(self) -> None:
         """Ask, and ask again when no answer came (the hub was away)."""
-        if not self._delivering and self._clock() >= self._answer_due:
-            self._ask()
+        if self._asked and not self.socket.get(zmq.EVENTS) & zmq.POLLOUT:
+            self._answer_due = self._clock()  # the hub went, and the question with it
+        if not self._delivered and self._clock() >= self._answer_due:
+            self._ask(self._query)
 
     def receive(self) -> None:
         """Deliver a batch that has come; to be called when `socket` is readable."""
-        while not self._delivering:
+        while True:
             try:
                 frames = self.socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
@@ -83,25 +100,39 @@ class JournalReader:
             batch = parse_batch(frames, self._asked)
             if batch is None:
                 continue
-            if batch.entries:
-                self._delivering = True
+            self._asked = 0
+            self.answered_at = self._clock()
+            if batch.entries or not self._query.wait_seconds:
+                self._delivered += 1
+                self._cursor = batch.cursor
                 self._deliver(batch)
-            else:
-                self._ask()
+            elif not self._delivered:
+                self._ask(self._query)
+
+    def read_ahead(self) -> None:
+        """Have what comes after the batches at hand delivered too, while they are not committed yet."""
+        if not self._asked:
+            self._ask(msgspec.structs.replace(self._query, consumer="", after=self._cursor))
+
+    def progress(self, cursor: int) -> None:
+        """Store the cursor while the rest of the batch is still being dealt with."""
+        self._send([b"commit", msgspec.json.encode(Commit(self._query.consumer, cursor))])
 
     def commit(self, cursor: int) -> None:
-        """Store the cursor and go on; a hub that is away will deliver the batch again."""
-        self._send([b"commit", msgspec.json.encode(Commit(self._query.consumer, cursor))])
-        self.retry()
+        """Store the cursor of the first batch at hand and go on; a hub that is away will deliver it again."""
+        self.progress(cursor)
+        self._delivered = max(0, self._delivered - 1)  # none after a pause
+        if not self._delivered and not self._asked:
+            self._ask(self._query)
 
     def retry(self) -> None:
         """Read again from the stored cursor."""
-        self._delivering = False
-        self._ask()
+        self._delivered = 0
+        self._ask(self._query)
 
     def pause(self, seconds: float) -> None:
         """Read again from the stored cursor, but not before so many seconds."""
-        self._delivering = False
+        self._delivered = 0
         self._asked = 0
         self._answer_due = self._clock() + seconds
 
@@ -109,10 +140,10 @@ class JournalReader:
         """Hang up."""
         self.socket.close()
 
-    def _ask(self) -> None:
+    def _ask(self, query: Query) -> None:
         self._asked = next(self._ids)
-        asked = self._send([b"read", U64.pack(self._asked), msgspec.json.encode(self._query)])
-        patience = self._query.wait_seconds + ANSWER_GRACE_SECONDS if asked else 0.2
+        asked = self._send([b"read", U64.pack(self._asked), msgspec.json.encode(query)])
+        patience = query.wait_seconds + ANSWER_GRACE_SECONDS if asked else 0.2
         self._answer_due = self._clock() + patience
 
     def _send(self, frames: Sequence[bytes]) -> bool:
@@ -133,18 +164,30 @@ def parse_batch(frames: Sequence[bytes], asked: int) -> Batch | None:
 
 
 def read_once(endpoints: Endpoints, query: Query, timeout_seconds: float = 3.0) -> Batch:
-    """Read one batch and wait for it: for people's commands; raises BusError when the hub does not answer."""
+    """Read one batch and wait for it; raises BusError when the hub does not answer."""
+    with closing(read_on(endpoints, query, timeout_seconds)) as batches:
+        return next(batches)
+
+
+def read_on(endpoints: Endpoints, query: Query, timeout_seconds: float = 3.0) -> Generator[Batch, None, None]:
+    """Read batch after batch, the empty ones too, and never come to an end; raises BusError when the hub is silent.
+
+    For people's commands: by nobody, from after `query.after`.
+    """
     context: zmq.Context[Any] = zmq.Context()
     socket = dial(context, zmq.DEALER, endpoints.request)
     try:
         if not socket.poll(int(timeout_seconds * 1000), zmq.POLLOUT):
             raise BusError(f"the hub does not answer at {endpoints.request}")
-        socket.send_multipart([b"read", U64.pack(1), msgspec.json.encode(query)])
-        if socket.poll(int((timeout_seconds + query.wait_seconds) * 1000)):
-            batch = parse_batch(socket.recv_multipart(), 1)
-            if batch:
-                return batch
-        raise BusError(f"the hub did not answer at {endpoints.request}")
+        for number in itertools.count(1):
+            socket.send_multipart([b"read", U64.pack(number), msgspec.json.encode(query)])
+            if not socket.poll(int((timeout_seconds + query.wait_seconds) * 1000)):
+                raise BusError(f"the hub did not answer at {endpoints.request}")
+            batch = parse_batch(socket.recv_multipart(), number)
+            if batch is None:
+                raise BusError(f"what answers at {endpoints.request} is no hub")
+            yield batch
+            query = msgspec.structs.replace(query, after=batch.cursor, last=0)
     finally:
         socket.close()
         context.term()

@@ -1,8 +1,8 @@
 """Send messages so that none is lost: each is kept until the hub has committed it.
 
-The memory is bounded: when it is full the oldest reading goes first, then the oldest of the rest, and what was
-dropped is counted. Order is kept: the hub takes a message only if the one before it, as far as it is still held
-here, has arrived, and else asks to go back.
+The memory is bounded: when it is full the oldest reading goes first, then the oldest state or result, and an event only
+where there is nothing else; what was dropped is counted. Order is kept: the hub takes a message only if the one before
+it, as far as it is still held here, has arrived, and else asks to go back.
 """
 
 import secrets
@@ -15,12 +15,13 @@ from typing import Any
 import msgspec
 import zmq
 
-from picket.bus import HEADER, MAX_MESSAGE_BYTES, U64, Endpoints, dial
+from picket.bus import FLUSH, HEADER, MAX_MESSAGE_BYTES, U64, Endpoints, dial
+from picket.bus.priority import PRIORITIES, priority
 from picket.errors import WireError
 from picket.messages import LIVE_ONLY, Message, encode
 
 WINDOW = 512
-RESEND_SECONDS = 1.0
+RESEND_SECONDS = 3.0  # the hub holds readings back for up to one, for others to be committed with them
 
 
 class Producer:
@@ -112,8 +113,10 @@ class Producer:
         """Wait until the hub has everything; False if it has not in time."""
         deadline = self._clock() + timeout_seconds
         while self._outbox and self._clock() < deadline:
-            self.socket.poll(50)
             self.tick()
+            self._send([FLUSH])
+            self.socket.poll(50)
+            self.receive()
         return not self._outbox
 
     def close(self) -> None:
@@ -135,23 +138,28 @@ class Producer:
 
     def _pump(self) -> None:
         while self._live:
-            self._send(0, 0, *self._live.popleft())  # heard now or never
+            self._send([HEADER.pack(0, 0), *self._live.popleft()])  # heard now or never
         while self._sent < min(len(self._outbox), WINDOW):
             seq, topic, body = self._outbox[self._sent]
             after = self._outbox[self._sent - 1][0] if self._sent else 0
-            if not self._send(seq, after, topic, body):
+            if not self._send([HEADER.pack(seq, after), topic, body]):
                 return
             self._sent += 1
 
-    def _send(self, seq: int, after: int, topic: bytes, body: bytes) -> bool:
+    def _send(self, frames: list[bytes]) -> bool:
         try:
-            self.socket.send_multipart([HEADER.pack(seq, after), topic, body], zmq.NOBLOCK)
+            self.socket.send_multipart(frames, zmq.NOBLOCK)
         except zmq.Again:
             return False
         return True
 
     def _drop_one(self) -> None:
-        index = next((i for i, (_, topic, _) in enumerate(self._outbox) if topic.startswith(b"reading.")), 0)
+        index = next(
+            index
+            for level in range(len(PRIORITIES))
+            for index, (_, topic, _) in enumerate(self._outbox)
+            if priority(topic.decode()) == level
+        )
         del self._outbox[index]
         self._sent -= index < self._sent
         self.dropped += 1

@@ -5,15 +5,20 @@ from itertools import pairwise
 from typing import Any
 
 from picket.config import rules, wiring
+from picket.config.address import RSYSLOG_PORT, parse_address
 from picket.config.schema import Config, Loop
+from picket.config.time_zone import zone_of
 from picket.config.tree import Path
 from picket.errors import ConfigError
 
 
 def cross_check(config: Config, data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """Yield what one section says of another and is not so: (path, text)."""
+    yield from _rsyslog_server(config)
+    yield from _quiet_hours(config)
     yield from _places_on_boards(config)
     yield from _outputs(config)
+    yield from _thresholds(config)
     for name, source in config.inputs.items():
         if isinstance(source, Loop):
             yield from _loop(config, name, source, data["inputs"][name])
@@ -39,6 +44,24 @@ def cross_check(config: Config, data: Mapping[str, Any]) -> Iterator[tuple[Path,
                 if target not in known[what]:
                     there_are = ", ".join(known[what]) or "none"
                     yield ("rules", name, key), f"there is no {what} {target!r}; there are {there_are}"
+
+
+def _rsyslog_server(config: Config) -> Iterator[tuple[Path, str]]:
+    if config.rsyslog_server:
+        try:
+            parse_address(config.rsyslog_server, RSYSLOG_PORT)
+        except ConfigError as error:
+            yield ("rsyslog_server",), str(error)
+
+
+def _quiet_hours(config: Config) -> Iterator[tuple[Path, str]]:
+    try:
+        zone_of(config.time_zone)
+    except ConfigError as error:
+        yield ("time_zone",), str(error)
+    quiet = config.notifier.quiet_hours
+    if quiet and quiet.begin == quiet.until:
+        yield ("notifier", "quiet_hours", "until"), f"expected another time than begin, got {quiet.until!r}"
 
 
 def _targets(parsed: rules.Trigger | rules.State | rules.Action) -> list[tuple[str, str]]:
@@ -70,6 +93,16 @@ def _outputs(config: Config) -> Iterator[tuple[Path, str]]:
         if len(members) < 2:
             text = f"expected two outputs or more with `interlock: {group}`, there are {len(members)}"
             yield ("interlocks", group), text
+
+
+def _thresholds(config: Config) -> Iterator[tuple[Path, str]]:
+    for name, threshold in config.thresholds.items():
+        if (threshold.above is None) == (threshold.below is None):
+            got = "neither" if threshold.above is None else "both"
+            yield ("thresholds", name), f"expected one of above and below, got {got}"
+        if threshold.source not in config.collectors:
+            there_are = ", ".join(config.collectors) or "none"
+            yield ("thresholds", name, "source"), f"there is no collector {threshold.source!r}; there are {there_are}"
 
 
 def _loop(config: Config, name: str, loop: Loop, given: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct, field
 Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=40)]
 Secret = Annotated[str, Meta(extra={"secret": True})]
 Seconds = Annotated[float, Meta(ge=0, le=31_536_000)]
+TimeOfDay = Annotated[str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Volts = Annotated[float, Meta(ge=0, le=5.5)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 I2cAddress = Annotated[int, Meta(ge=0x03, le=0x77)]
@@ -29,8 +30,9 @@ class Hub(Section, frozen=True):
     ingest_port: Port = 5556
     live_port: Port = 5557
     request_port: Port = 5558
-    journal_max_megabytes: Annotated[float, Meta(ge=1, le=100_000)] = 200
+    journal_max_megabytes: Annotated[float, Meta(ge=10, le=100_000)] = 200
     journal_max_days: Annotated[float, Meta(gt=0, le=3650)] = 90
+    write_budget_megabytes_per_day: Annotated[float, Meta(gt=0, le=1_000_000)] = 1000
 
 
 class Tls(Section, frozen=True):
@@ -237,24 +239,56 @@ class Rule(Section, frozen=True):
     cooldown_seconds: Seconds = 0.0
 
 
+class Threshold(Section, frozen=True, kw_only=True):
+    """A bound of one reading: an alert begins when the value has been past it for `for_seconds`.
+
+    It ends when the value has come back by `hysteresis`. One of `above` and `below` is given.
+    """
+
+    source: Name
+    quantity: str
+    above: float | None = None
+    below: float | None = None
+    hysteresis: Annotated[float, Meta(ge=0)] = 0.0
+    for_seconds: Seconds = 0.0
+
+
 class Recorder(Section, frozen=True):
     """InfluxDB; at rest without `url`."""
 
     url: str = ""
-    org: str = "picket"
-    bucket: str = "picket"
+    org: Annotated[str, Meta(min_length=1)] = "picket"
+    bucket: Annotated[str, Meta(min_length=1)] = "picket"
     token: Secret = ""
     token_file: str = ""
 
 
+class QuietHours(Section, frozen=True, kw_only=True):
+    """Hours of the day, in `time_zone`, in which people are told only of inputs and of what is `urgent`."""
+
+    begin: TimeOfDay
+    until: TimeOfDay
+    urgent: list[Literal["fault", "threshold"]] = []
+
+
 class Notifier(Section, frozen=True):
-    """Slack and Sentry; each at rest without its address."""
+    """Slack, Sentry and the dead-man ping; each at rest without its address."""
 
     slack_webhook_url: Secret = ""
     slack_webhook_url_file: str = ""
+    slack_fallback_webhook_url: Secret = ""
+    slack_fallback_webhook_url_file: str = ""
     sentry_dsn: Secret = ""
     sentry_dsn_file: str = ""
+    sentry_environment: str = "production"
+    ping_url: Secret = ""
+    ping_url_file: str = ""
+    ping_seconds: Annotated[float, Meta(ge=5, le=86_400)] = 60.0
     cooldown_seconds: Seconds = 60.0
+    longest_cooldown_seconds: Seconds = 1800.0
+    alarms_per_hour: Annotated[int, Meta(ge=6, le=1000)] = 30  # what inputs say
+    notices_per_hour: Annotated[int, Meta(ge=3, le=1000)] = 12  # faults and thresholds
+    quiet_hours: QuietHours | None = None
 
 
 class Simulator(Section, frozen=True):
@@ -271,7 +305,10 @@ class Config(Section, frozen=True):
 
     device: Name
     data_dir: str = "var"
+    time_zone: str = "UTC"  # what quiet hours are told by
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+    rsyslog_server: str = ""  # where logs are forwarded to by TCP: host, or host:port
     hub: Hub = Hub()
     mqtt: Mqtt = Mqtt()
     adc_boards: dict[Name, AdcBoard] = {}
@@ -283,6 +320,7 @@ class Config(Section, frozen=True):
     interlocks: dict[Name, Interlock] = {}
     relay: Relay = Relay()
     rules: dict[Name, Rule] = {}
+    thresholds: dict[Name, Threshold] = {}
     collectors: dict[Name, Any] = {}  # each is a Struct of the collectors service, by its `kind`
     recorder: Recorder = Recorder()
     notifier: Notifier = Notifier()

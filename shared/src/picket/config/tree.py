@@ -24,7 +24,11 @@ ALIASES: dict[str, Path] = {
     "INFLUX_ORG": ("recorder", "org"),
     "INFLUX_BUCKET": ("recorder", "bucket"),
     "SLACK_WEBHOOK_URL": ("notifier", "slack_webhook_url"),
+    "SLACK_FALLBACK_WEBHOOK_URL": ("notifier", "slack_fallback_webhook_url"),
     "SENTRY_DSN": ("notifier", "sentry_dsn"),
+    "SENTRY_ENVIRONMENT": ("notifier", "sentry_environment"),
+    "PING_URL": ("notifier", "ping_url"),
+    "RSYSLOG_SERVER": ("rsyslog_server",),
 }
 
 
