@@ -10,9 +10,10 @@ import msgspec
 import pytest
 import zmq
 
+from picket.bus import HEADER
 from picket.bus.journal import Batch, JournalReader, Query
 from picket.bus.requests import Requester, Responder
-from picket.messages import Reading
+from picket.messages import Health, InputEvent, Reading, utc
 from tests.servers.release import Release
 from tests.servers.waiting import wait_for
 
@@ -133,6 +134,12 @@ def test_rubbish_on_every_port_harms_nothing(release: Release) -> None:
             [b"read", b"1", b"{"],
             [b"\xff" * 16, b"t", b"b"],
             [b"commit", b"\xff\xfe"],
+            [b"commit", b'{"consumer":"c","cursor":99999999999999999999}'],
+            [b"commit", b'{"consumer":"\\ud800","cursor":9}'],
+            [b"read", b"12345678", b'{"topics":[""],"since_ns":99999999999999999999}'],
+            [b"read", b"12345678", b'{"topics":[%s""]}' % (b'"x",' * 2000)],
+            [HEADER.pack(2**64 - 1, 0), b"reading.air", b"{}"],
+            [HEADER.pack(1, 0), b"\xed\xa0\x80", b'{"time_ns":99999999999999999999}'],
             NESTED,
         ):
             dealer.send_multipart(frames)
@@ -144,3 +151,56 @@ def test_rubbish_on_every_port_harms_nothing(release: Release) -> None:
 
     wait_for("the commit", lambda: settled(producer))
     assert release.processes["picket_hub"].poll() is None
+    assert len(release.journal("reading.")) == 1
+
+
+def test_a_hub_killed_with_readings_that_waited_for_company_gets_them_again(release: Release) -> None:
+    producer = release.producer("p")
+    for number in range(20):
+        producer.publish("reading.air", reading(number))
+        wait_for("a way to the hub", lambda: producer.tick() or producer.socket.poll(50, zmq.POLLOUT))
+    release.kill("picket_hub", signal.SIGKILL)
+    before = producer.pending
+    release.start_hub()
+    wait_for("the commits", lambda: settled(producer))
+
+    assert before > 0
+    assert values([entry.body for entry in release.journal("reading.")]) == list(range(20))
+
+
+def test_an_old_and_a_new_start_of_a_producer_lose_and_double_nothing_over_a_restart(release: Release) -> None:
+    old, new = release.producer("p"), release.producer("p")
+    for number in range(50):
+        old.publish("reading.air", reading(number))
+        new.publish("reading.host", reading(number))
+    wait_for("the commits", lambda: settled(old) and settled(new))
+    release.kill("picket_hub", signal.SIGKILL)
+    release.start_hub()
+    for producer, topic in ((new, "reading.host"), (old, "reading.air")):
+        producer._go_back()  # as if the acknowledgement had been lost
+        for number in range(50, 100):
+            producer.publish(topic, reading(number))
+    wait_for("the commits", lambda: settled(old) and settled(new))
+
+    for topic in ("reading.air", "reading.host"):
+        assert values([entry.body for entry in release.journal(topic)]) == list(range(100))
+
+
+def test_the_beat_tells_how_the_journal_does(release: Release) -> None:
+    now = time.time_ns()
+    event = InputEvent(
+        time_ns=now, id="hall-1", type="new", input="hall", zone="alarm", began_at=utc(now), why="a test"
+    )
+    release.publish(("event.input.hall", event))
+    release.journal("event.")
+    with release.hearing("health.hub") as heard:
+
+        def told() -> dict[str, object] | None:
+            beats = [msgspec.json.decode(body, type=Health).figures for _, body in heard()]
+            return next((figures for figures in beats if figures["edge_to_journal_ms"]["count"]), None)
+
+        figures = wait_for("a beat", told)
+
+    assert {"journal_lags", "journal_bytes", "written_bytes", "written_bytes_per_day"} <= figures.keys()
+    assert figures["journal_dropped"] == {"readings": 0, "states": 0, "events": 0}
+    assert 0 < figures["edge_to_journal_ms"]["max"] < 10_000

@@ -6,11 +6,11 @@ from picket.bus.journal import Query
 from picket_hub.journal import Appended, Journal
 
 
-def message(seq: int, topic: str = "event.input.hall", body: bytes = b"{}", stored_ns: int = 10**18) -> Appended:
-    return Appended("gpio-input", "a1", seq, topic, body, stored_ns)
+def message(seq: int, topic: str = "event.input.hall", body: bytes = b"{}", time_ns: int = 10**18) -> Appended:
+    return Appended("gpio-input:a1", seq, topic, body, time_ns)
 
 
-def open_journal(folder: Path, *, max_megabytes: float = 10, max_days: float = 3650) -> Journal:
+def open_journal(folder: Path, *, max_megabytes: float = 20, max_days: float = 3650) -> Journal:
     return Journal(folder / "journal.sqlite", max_megabytes=max_megabytes, max_days=max_days)
 
 
@@ -49,36 +49,47 @@ def test_topics_are_chosen_by_prefix(tmp_path: Path) -> None:
     assert batch.cursor == 3
 
 
-def test_a_producers_number_is_known_after_a_restart(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        pytest.param(Query(topics=("",), since_ns=20), [2, 3], id="since"),
+        pytest.param(Query(topics=("",), until_ns=20), [1, 4], id="until, late ones too"),
+        pytest.param(Query(topics=("",), since_ns=20, until_ns=30), [2], id="between"),
+        pytest.param(Query(topics=("",), last=2), [3, 4], id="the last two"),
+        pytest.param(Query(topics=("event.",), last=9), [1, 2, 3], id="more than there are"),
+        pytest.param(Query(topics=("",), last=1, until_ns=15), [4], id="the last before a time"),
+    ],
+)
+def test_messages_are_chosen_by_their_own_time(tmp_path: Path, query: Query, found: list[int]) -> None:
     journal = open_journal(tmp_path)
-    journal.append([message(7)])
+    journal.append([message(n, time_ns=10 * n) for n in (1, 2, 3)])
+    journal.append([message(4, "reading.air", time_ns=12)])
+
+    assert [entry.id for entry in journal.read(query).entries] == found
+
+
+def test_a_rare_topic_is_found_piece_by_piece(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    journal.append([message(n, "reading.air") for n in range(1, 45_001)])
+    journal.append([message(45_001)])
+    query = Query(topics=("event.",), consumer="gateway")
+
+    pieces = [journal.read(query) for _ in range(3)]
+
+    assert [len(piece.entries) for piece in pieces] == [0, 0, 1]
+    assert pieces[0].cursor < pieces[1].cursor < journal.newest == pieces[2].cursor
+
+
+def test_a_producers_numbers_are_known_after_a_restart_of_each_of_its_last_starts(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    for start in range(7):
+        journal.append([Appended(f"gateway:{start}", 7 + start, "fault.gateway", b"{}", 1)])
+    journal.append([message(3), Appended("gateway:5", 20, "fault.gateway", b"{}", 1)])
     journal.close()
 
-    assert open_journal(tmp_path).producers() == {("gpio-input", "a1"): 7}
+    known = open_journal(tmp_path).producers()
 
-
-def test_over_the_cap_readings_go_first_and_the_unread_are_told(tmp_path: Path) -> None:
-    journal = open_journal(tmp_path, max_megabytes=1)
-    journal.read(Query(topics=("reading.",), consumer="recorder"))
-    journal.append([message(1, "event.input.hall", b"x" * 300)])
-    journal.append([message(n, "reading.air", b"x" * 300) for n in range(2, 6000)])
-    assert journal.is_full()
-
-    dropped = journal.prune(now=10**9)
-
-    assert not journal.is_full()
-    assert dropped.messages > 2000
-    assert len(journal.read(Query(topics=("event.",))).entries) == 1
-
-
-def test_what_is_too_old_goes(tmp_path: Path) -> None:
-    journal = open_journal(tmp_path, max_days=1)
-    day_ns = 86_400 * 10**9
-    journal.append([message(1, stored_ns=day_ns), message(2, stored_ns=9 * day_ns)])
-
-    journal.prune(now=9.5 * 86_400)
-
-    assert [entry.id for entry in journal.read(Query(topics=("",))).entries] == [2]
+    assert known == {"gateway:3": 10, "gateway:4": 11, "gateway:5": 20, "gateway:6": 13, "gpio-input:a1": 3}
 
 
 def test_the_last_state_of_each_topic_is_kept_for_newcomers(tmp_path: Path) -> None:
@@ -88,20 +99,12 @@ def test_the_last_state_of_each_topic_is_kept_for_newcomers(tmp_path: Path) -> N
     assert journal.last_states() == {"output.state.light": b"2"}
 
 
-@pytest.mark.parametrize("kept_share", [0.0, 0.3, 0.7], ids=["rubbish", "a third", "two thirds"])
-def test_a_truncated_file_is_set_aside_and_what_is_readable_taken_over(tmp_path: Path, kept_share: float) -> None:
-    journal = open_journal(tmp_path)
-    journal.advance("gateway", 990)
-    journal.append([message(n, body=b"x" * 500) for n in range(1, 1001)])
-    journal.close()
-    file = tmp_path / "journal.sqlite"
-    whole = file.read_bytes()
-    file.write_bytes(whole[: int(len(whole) * kept_share)] if kept_share else b"no database at all" * 100)
+def test_what_could_not_be_committed_leaves_no_trace(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path, max_megabytes=10)
+    journal.append([message(1)])
+    with pytest.raises(Exception, match="full"):
+        journal.append([message(n, body=b"x" * 200_000) for n in range(2, 60)])
+    journal.append([message(2, body=b"small")])
 
-    journal = open_journal(tmp_path)
-    journal.append([message(1001)])
-
-    assert "set aside" in journal.rescued
-    assert list(tmp_path.glob("journal.sqlite.broken-*"))
-    newest = journal.read(Query(topics=("",), after=max(0, journal.newest() - 1))).entries
-    assert newest[-1].body == b"{}"
+    assert [entry.id for entry in journal.read(Query(topics=("",))).entries] == [1, 2]
+    assert journal.producers() == {"gpio-input:a1": 2}

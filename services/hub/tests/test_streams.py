@@ -1,4 +1,4 @@
-from picket_hub.streams import Stream, Verdict
+from picket_hub.streams import MAX_STREAMS, Stream, Streams, Verdict
 
 
 def test_messages_in_order_are_fanned_out_and_stored() -> None:
@@ -44,3 +44,22 @@ def test_without_room_a_message_is_live_but_comes_again() -> None:
 
     assert (refused.fan_out, refused.store) == (True, False)
     assert (later.fan_out, later.store) == (False, True)
+
+
+def test_two_starts_of_one_producer_do_not_disturb_each_other() -> None:
+    streams = Streams({"gateway:old": 4})
+    first = streams.of(b"gateway:new").arrive(1, 0, room=True)
+    late = streams.of(b"gateway:old").arrive(4, 0, room=True)
+    again = streams.of(b"gateway:new").arrive(1, 0, room=True)
+
+    assert (first.store, late.reply, again.store) == (True, "ack", False)
+
+
+def test_the_producers_that_have_been_silent_the_longest_are_forgotten() -> None:
+    streams = Streams({"gateway:a": 4})
+    streams.of(b"relay:b").arrive(1, 0, room=True)
+    for number in range(MAX_STREAMS - 1):
+        streams.of(b"rubbish:%d" % number)
+
+    assert streams.of(b"relay:b").accepted == 1
+    assert streams.of(b"gateway:a").accepted == 0

@@ -10,15 +10,18 @@ from typing import Any
 import msgspec
 import zmq
 
-from picket.bus import HEADER, MAX_MESSAGE_BYTES, U64
+from picket.bus import FLUSH, HEADER, MAX_MESSAGE_BYTES, U64
 from picket.bus.journal import Commit, Query
 from picket.messages import STATES
 from picket.service import Runtime
+from picket_hub.figures import Figures
 from picket_hub.journal import Appended, Journal
-from picket_hub.keeper import Answer, Committed, Keeper, Read, Report, Trouble
-from picket_hub.streams import Stream
+from picket_hub.keeper import Answer, Committed, Flush, Keeper, Read, Report, Said
+from picket_hub.streams import Streams
 
-MAX_IN_FLIGHT = 20_000
+MAX_IN_FLIGHT_BYTES = 16_000_000
+MAX_NUMBER = 2**63 - 1  # what SQLite can hold
+OVERHEAD_BYTES = 500  # of a message in memory, beside its body
 MAX_WAIT_SECONDS = 30.0
 
 log = logging.getLogger("hub")
@@ -32,35 +35,30 @@ class Hub:
         config = runtime.config
         self._runtime = runtime
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
-        self._streams: dict[bytes, Stream] = {}
-        self._identities: dict[tuple[str, str], bytes] = {}
         self._servers: dict[bytes, bytes] = {}
-        self._in_flight = 0
-        self._rubbish = 0
+        self._in_flight_bytes = 0
+        file = Path(config.data_dir) / "journal.sqlite"
         self._journal = Journal(
-            Path(config.data_dir) / "journal.sqlite",
-            max_megabytes=config.hub.journal_max_megabytes,
-            max_days=config.hub.journal_max_days,
+            file, max_megabytes=config.hub.journal_max_megabytes, max_days=config.hub.journal_max_days
         )
-        self._stored = self._journal.producers()
+        self._figures = Figures(runtime, self._journal, file)
+        self._streams = Streams(self._journal.producers())
         self._last_states = self._journal.last_states()
         self._ingest = self._bind(zmq.ROUTER, config.hub.ingest_port)
         self._live = self._bind(zmq.XPUB, config.hub.live_port)
         self._requests = self._bind(zmq.ROUTER, config.hub.request_port)
-        self._keeper = Keeper(self._journal, self._from_keeper)
+        self._keeper = Keeper(self._journal, self._from_keeper, runtime.loop.fail)
         self._keeper.start()
         runtime.closing.callback(self._stop_keeper)
         runtime.loop.on_readable(self._ingest, self._receive_ingest)
         runtime.loop.on_readable(self._live, self._receive_subscriptions)
         runtime.loop.on_readable(self._requests, self._receive_requests)
         runtime.loop.on_wake(self._receive_reports)
-        runtime.health.figure("journal_messages", lambda: self._keeper.messages)
-        runtime.health.figure("journal_bytes", lambda: self._keeper.bytes_used)
-        runtime.health.figure("journal_lags", lambda: self._keeper.lags)
-        runtime.health.figure("rubbish_frames", lambda: self._rubbish)
         if self._journal.rescued:
-            runtime.health.begin("journal file", self._journal.rescued)
-            runtime.health.end("journal file", "a new one is written")
+            self._tell("journal file", self._journal.rescued)
+            self._tell("journal file", "")
+        if self._journal.unwritable:
+            self._tell("journal folder", self._journal.unwritable)
 
     def _bind(self, kind: int, port: int) -> Any:
         endpoint = f"tcp://{self._runtime.config.hub.bind_address}:{port}"
@@ -82,35 +80,31 @@ class Hub:
 
     def _receive_ingest(self) -> None:
         for frames in _all(self._ingest):
-            if len(frames) != 4 or len(frames[1]) != HEADER.size or len(frames[3]) > MAX_MESSAGE_BYTES:
-                self._rubbish += 1
-                continue
-            identity, header, topic, body = frames
-            seq, after = HEADER.unpack(header)
-            if seq == 0:
-                self._fan_out(topic, body)
-                continue
-            stream = self._streams.get(identity) or self._meet(identity)
-            verdict = stream.arrive(seq, after, room=self._in_flight < MAX_IN_FLIGHT)
-            if verdict.fan_out:
-                self._fan_out(topic, body)
-            if verdict.store:
-                self._in_flight += 1
-                producer, session = _name(identity)
-                text = topic.decode(errors="replace")
-                self._keeper.put(Appended(producer, session, seq, text, body, time.time_ns()))
-            if verdict.reply:
-                self._send(self._ingest, [identity, verdict.reply.encode(), U64.pack(stream.committed)])
+            if frames[1:] == [FLUSH]:
+                self._keeper.put(Flush())
+            elif len(frames) == 4 and len(frames[1]) == HEADER.size and len(frames[3]) <= MAX_MESSAGE_BYTES:
+                self._take(*frames)
+            else:
+                self._figures.rubbish += 1
 
-    def _meet(self, identity: bytes) -> Stream:
-        producer, session = _name(identity)
-        for known, old in list(self._identities.items()):
-            if known[0] == producer:
-                self._streams.pop(old, None)
-                del self._identities[known]
-        self._identities[producer, session] = identity
-        self._streams[identity] = stream = Stream(self._stored.get((producer, session), 0))
-        return stream
+    def _take(self, identity: bytes, header: bytes, topic: bytes, body: bytes) -> None:
+        seq, after = HEADER.unpack(header)
+        if seq == 0:
+            self._fan_out(topic, body)
+            return
+        if seq > MAX_NUMBER:
+            self._figures.rubbish += 1
+            return
+        stream = self._streams.of(identity)
+        verdict = stream.arrive(seq, after, room=self._in_flight_bytes < MAX_IN_FLIGHT_BYTES)
+        if verdict.fan_out:
+            self._fan_out(topic, body)
+        if verdict.store:
+            self._in_flight_bytes += len(body) + OVERHEAD_BYTES
+            producer, text = identity.decode("latin-1"), topic.decode(errors="replace")
+            self._keeper.put(Appended(producer, seq, text, body, time_of(body)))
+        if verdict.reply:
+            self._send(self._ingest, [identity, verdict.reply.encode(), U64.pack(stream.committed)])
 
     def _fan_out(self, topic: bytes, body: bytes) -> None:
         text = topic.decode(errors="replace")
@@ -131,7 +125,7 @@ class Hub:
             try:
                 self._request(frames[0], *frames[1:])
             except (ValueError, TypeError, RecursionError, msgspec.MsgspecError):
-                self._rubbish += 1
+                self._figures.rubbish += 1
 
     def _request(self, client: bytes, word: bytes, *rest: bytes) -> None:
         match word, rest:
@@ -148,7 +142,7 @@ class Hub:
             case b"reply", (asker, number, body):
                 self._send(self._requests, [asker, b"reply", number, body])
             case _:
-                self._rubbish += 1
+                self._figures.rubbish += 1
 
     def _ask(self, client: bytes, number: bytes, topic: bytes, deadline: bytes, body: bytes) -> None:
         server = next((s for prefix, s in self._servers.items() if topic.startswith(prefix)), None)
@@ -163,35 +157,29 @@ class Hub:
     def _receive_reports(self) -> None:
         while not self._reports.empty():
             match self._reports.get():
-                case Committed(messages, numbers):
-                    self._in_flight -= messages
-                    self._acknowledge(numbers)
+                case Committed() as committed:
+                    self._acknowledge(committed)
                 case Answer(client, number, batch):
                     frames = [client, b"batch", number, U64.pack(batch.cursor)]
                     for entry in batch.entries:
                         frames += [U64.pack(entry.id), entry.topic.encode(), entry.body]
                     self._send(self._requests, frames)
-                case Trouble(text, lost):
-                    self._tell(text, lost)
+                case Said(subject, text):
+                    self._tell(subject, text)
 
-    def _acknowledge(self, numbers: dict[tuple[str, str], int]) -> None:
-        for key, seq in numbers.items():
-            self._stored[key] = seq
-            identity = self._identities.get(key)
-            stream = self._streams.get(identity) if identity else None
-            if identity and stream:
-                stream.committed = seq
-                self._send(self._ingest, [identity, b"ack", U64.pack(seq)])
+    def _acknowledge(self, committed: Committed) -> None:
+        self._in_flight_bytes -= sum(len(message.body) + OVERHEAD_BYTES for message in committed.messages)
+        self._figures.note(committed)
+        for producer, seq in committed.numbers.items():
+            identity = producer.encode("latin-1")
+            self._streams.commit(identity, seq)
+            self._send(self._ingest, [identity, b"ack", U64.pack(seq)])
 
-    def _tell(self, text: str, lost: str) -> None:
-        health = self._runtime.health
-        if lost:
-            health.begin("journal bounds", lost)
-            health.end("journal bounds", "within bounds again")
-        elif text:
-            health.begin("journal", text)
+    def _tell(self, subject: str, text: str) -> None:
+        if text:
+            self._runtime.health.begin(subject, text)
         else:
-            health.end("journal")
+            self._runtime.health.end(subject)
 
     def _stop_keeper(self) -> None:
         self._keeper.put(None)
@@ -216,6 +204,17 @@ def _all(socket: Any) -> Any:
             return
 
 
-def _name(identity: bytes) -> tuple[str, str]:
-    producer, _, session = identity.decode(errors="replace").rpartition(":")
-    return producer, session
+class _Timed(msgspec.Struct):
+    time_ns: int
+
+
+_timed = msgspec.json.Decoder(_Timed)
+
+
+def time_of(body: bytes) -> int:
+    """Return a message's own time; of what has none, when it came."""
+    try:
+        found = _timed.decode(body).time_ns
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return time.time_ns()
+    return found if abs(found) <= MAX_NUMBER else time.time_ns()

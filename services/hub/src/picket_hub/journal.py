@@ -1,233 +1,259 @@
 """The durable journal: one SQLite file, appended to in groups, read by cursors, bounded in size and age.
 
-What is dropped to stay within bounds goes by priority: readings, then states and results, then events and faults.
+All that it has on the disk (the file, SQLite's log, the ballast, a broken file set aside) stays below a cap in MB; only
+while a broken file is being read is there more. What goes to stay within bounds is decided in retention.py.
 """
 
 import logging
 import sqlite3
-import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from picket.bus.journal import Batch, Entry, Query
+from picket.bus.journal import Batch, Query
+from picket.bus.priority import PRIORITIES, priority
 from picket.messages import STATES
+from picket_hub.folder import Folder
+from picket_hub.layout import PAGE_BYTES, is_damage, is_message, message_crc, open_file, pragma
+from picket_hub.marks import Marks
+from picket_hub.reading import read, read_last
+from picket_hub.rescue import Remains
+from picket_hub.retention import Dropped, Reader, Retention
+from picket_hub.takeover import take_marks, take_messages
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS messages (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, stored_ns INTEGER NOT NULL, priority INTEGER NOT NULL,
-    body BLOB NOT NULL);
-CREATE INDEX IF NOT EXISTS by_priority ON messages (priority);
-CREATE TABLE IF NOT EXISTS producers (name TEXT PRIMARY KEY, session TEXT NOT NULL, seq INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS cursors (consumer TEXT PRIMARY KEY, cursor INTEGER NOT NULL);
-"""
-LAST_CHARACTER = "\U0010ffff"
-PRUNE_ROWS = 2000
+EVENTS = PRIORITIES.index("events")
+ROOM_PAGES = 1_500  # kept free, for the largest commit
+MEMORY_BYTES = 16_000_000
 
 log = logging.getLogger("journal")
 
 
 class Appended(NamedTuple):
-    """A message on its way to the disk."""
+    """A message on its way to the disk; `producer` is its name and its start, as in "gpio-input:3f9c"."""
 
     producer: str
-    session: str
     seq: int
     topic: str
     body: bytes
-    stored_ns: int
-
-
-class Dropped(NamedTuple):
-    """What was dropped to stay within bounds; `unread` names the consumers that had not read it yet."""
-
-    messages: int
-    unread: dict[str, int]
+    time_ns: int
 
 
 class Journal:
-    """The file; used by one thread."""
+    """The file; used by one thread, but for the figures `newest`, `dropped`, `damaged` and `lags`."""
 
     def __init__(self, file: Path, *, max_megabytes: float, max_days: float) -> None:
-        """Open or make the file; one that can't be read is set aside, and what is readable of it is taken over."""
+        """Open or make the file; one that is broken is set aside, and what is readable of it is taken over.
+
+        Where the folder can't be written at all the journal is one in memory, and `unwritable` says why.
+        """
+        self._file = file
         self._max_bytes = max_megabytes * 1e6
         self._max_days = max_days
-        self._file = file
-        self.rescued: str = ""
-        file.parent.mkdir(parents=True, exist_ok=True)
+        self._folder: Folder | None = None
+        self._readers: dict[str, Reader] = {}
+        self._disk_is_full = False
+        self._frozen_at = 0
+        self.dropped = Dropped()
+        self.damaged: set[int] = set()
+        self.rescued = ""
+        self.unwritable = ""
         try:
-            self._db = _open(file)
-        except sqlite3.DatabaseError as error:
-            self._db = self._start_over(error)
-        self._cursors: dict[str, int] = dict(self._db.execute("SELECT consumer, cursor FROM cursors"))
+            self._folder = Folder(file, self._max_bytes)
+            self._use(self._opened(self._folder))
+            if pragma(self._db, "page_count") > self._folder.most_pages():
+                self.start_over("the file is larger than hub.journal_max_megabytes")
+        except OSError as error:
+            self._use_memory(error)
+        except sqlite3.Error as error:
+            if is_damage(error):
+                self.start_over(str(error))
+            else:
+                self._use_memory(error)
 
     def advance(self, consumer: str, cursor: int) -> None:
         """Let a consumer's next read begin after `cursor`; stored with the next `append`."""
-        self._cursors[consumer] = max(cursor, self._cursors.get(consumer, 0))
+        reader = self._readers.get(consumer, Reader(0, ("",)))
+        if cursor > reader.cursor:
+            self._readers = {**self._readers, consumer: reader._replace(cursor=cursor)}
 
     def append(self, messages: Sequence[Appended]) -> None:
-        """Commit messages, and all cursors, in one go; raises sqlite3.Error, and then nothing of it is stored."""
+        """Commit messages, and the cursors that have moved; raises sqlite3.Error, and then nothing of it is stored.
+
+        Cursors alone are not synced: a power cut may repeat a batch, a killed hub does not.
+        """
+        moved = {name: reader for name, reader in self._readers.items() if reader != self._stored_readers.get(name)}
+        rows = [
+            (number, m.topic, m.time_ns, priority(m.topic), m.body, message_crc(number, m.topic, m.time_ns, m.body))
+            for number, m in enumerate(messages, self.newest + 1)
+        ]
+        self._db.execute(f"PRAGMA synchronous = {'FULL' if rows else 'NORMAL'}")
         with self._db:
-            self._db.executemany(
-                "INSERT INTO messages (topic, stored_ns, priority, body) VALUES (?, ?, ?, ?)",
-                [(m.topic, m.stored_ns, priority(m.topic), m.body) for m in messages],
-            )
-            self._db.executemany(
-                "INSERT OR REPLACE INTO producers VALUES (?, ?, ?)", [(m.producer, m.session, m.seq) for m in messages]
-            )
-            self._db.executemany("INSERT OR REPLACE INTO cursors VALUES (?, ?)", self._cursors.items())
+            self._db.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?)", rows)
+            for producer, seq in {m.producer: m.seq for m in messages}.items():
+                self._marks.put("producer", producer, seq)
+            for name, reader in moved.items():
+                self._marks.put("cursor", name, reader.cursor, " ".join(reader.topics))
+        self.newest += len(rows)
+        self._stored_readers.update(moved)
 
-    def read(self, query: Query) -> Batch:
-        """Return the next entries for a consumer (or after `query.after`), and the cursor to commit after them."""
-        newest = self.newest()
-        after = query.after
-        if query.consumer:
-            after = self._cursor_of(query.consumer, newest if query.start == "latest" else 0)
-        elif query.start == "latest" and not after:
-            return Batch([], newest)
-        ranges = " OR ".join("topic >= ? AND topic < ?" for _ in query.topics) or "0"
-        bounds = [bound for topic in query.topics for bound in (topic, topic + LAST_CHARACTER)]
-        limit = min(max(query.limit, 1), 1000)
-        rows = self._db.execute(
-            f"SELECT id, topic, body FROM messages WHERE id > ? AND ({ranges}) ORDER BY id LIMIT ?",
-            (after, *bounds, limit),
-        )
-        entries = [Entry(*row) for row in rows]
-        cursor = entries[-1].id if len(entries) == limit else max(newest, after)
-        if query.consumer and not entries:
-            self._cursors[query.consumer] = cursor  # nothing for it up to here: stored with its next commit
-        return Batch(entries, cursor)
+    def read(self, query: Query, after: int | None = None) -> Batch:
+        """Return the next entries for a consumer (or after `query.after`), and the cursor to commit after them.
 
-    def newest(self) -> int:
-        """Return the highest id ever given."""
-        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()
-        return int(row[0]) if row else 0
+        Where the cursor is below `newest` there may be more: then this was a piece, and `after` asks for the next.
+        """
+        going_on = after is not None
+        if after is None:
+            after = self._cursor_of(query) if query.consumer else query.after
+        if query.last:
+            found = read_last(self._db, query, self.newest)
+        elif query.start == "latest" and not (query.consumer or after):
+            return Batch([], self.newest)
+        else:
+            found = read(self._db, query, after, self.newest)
+        self.damaged.update(found.damaged)
+        if query.consumer and not found.entries and not going_on:
+            self.advance(query.consumer, found.upto)  # nothing for it up to here
+        return Batch(found.entries, found.upto)
 
-    def producers(self) -> dict[tuple[str, str], int]:
-        """Return the number of the last stored message of each producer's latest start."""
-        return {(name, session): seq for name, session, seq in self._db.execute("SELECT * FROM producers")}
+    @property
+    def knows_new_readers(self) -> bool:
+        """Tell whether a consumer has come that is not on disk: another start must not take it for a new one."""
+        return self._readers.keys() != self._stored_readers.keys()
+
+    def producers(self) -> dict[str, int]:
+        """Return the number of the last stored message of each producer's latest starts."""
+        return {name: number for name, (number, _) in self._marks.of("producer").items()}
 
     def last_states(self) -> dict[str, bytes]:
         """Return the last message of each topic that is a state."""
-        found: dict[str, bytes] = {}
-        for prefix in STATES:
-            rows = self._db.execute(
-                "SELECT topic, body, max(id) FROM messages "
-                "WHERE priority = 1 AND topic >= ? AND topic < ? GROUP BY topic",
-                (prefix, prefix + LAST_CHARACTER),
-            )
-            found.update({topic: body for topic, body, _ in rows})
-        return found
-
-    def prune(self, now: float) -> Dropped:
-        """Drop what is too old, and as much as the size asks for."""
-        before = dict(self._db.execute("SELECT priority, count(*) FROM messages GROUP BY priority"))
-        oldest_kept = int((now - self._max_days * 86400) * 1e9)
-        with self._db:
-            self._db.execute("DELETE FROM messages WHERE stored_ns < ?", (oldest_kept,))
-        while self.bytes_used() > self._max_bytes * 0.9 and self._drop_rows():
-            pass
-        after = dict(self._db.execute("SELECT priority, count(*) FROM messages GROUP BY priority"))
-        dropped = sum(before.values()) - sum(after.values())
-        if dropped:
-            self._db.execute("PRAGMA incremental_vacuum")
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        oldest = self._db.execute("SELECT min(id) FROM messages").fetchone()[0] or self.newest() + 1
-        unread = {name: oldest - 1 - cursor for name, cursor in self._cursors.items() if cursor < oldest - 1}
-        return Dropped(dropped, unread if dropped else {})
-
-    def is_full(self) -> bool:
-        """Tell whether the file has reached its bound."""
-        return self.bytes_used() > self._max_bytes
-
-    def bytes_used(self) -> int:
-        """Return the bytes that messages take, without the pages that are free again."""
-        pages, free, size = (
-            self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
-        )
-        return int((pages - free) * size)
+        rows = self._db.execute("SELECT id, topic, time_ns, body, crc FROM messages WHERE priority > 0 ORDER BY id")
+        return {row[1]: row[3] for row in rows if row[1].startswith(STATES) and is_message(*row)}
 
     def lags(self) -> dict[str, int]:
         """Return how many messages each consumer is behind."""
-        newest = self.newest()
-        return {consumer: newest - cursor for consumer, cursor in self._cursors.items()}
+        return {name: self.newest - reader.cursor for name, reader in self._readers.items()}
+
+    @property
+    def short_of_space(self) -> str:
+        """Say so when the disk is short of space: then the journal does not grow."""
+        if self._folder and self._disk_is_full:
+            low = self._folder.space.low_bytes / 1e6
+            return f"less than {low:.1f} MB are free on the disk: the oldest readings make room"
+        return ""
+
+    def keep_bounds(self, now: float) -> None:
+        """Drop what is too old and what there is no room for; `now` is monotonic. Raises sqlite3.Error."""
+        if self._folder:
+            self._folder.space.look()
+            self._disk_is_full = self._folder.space.is_low
+        self._bound()
+        self._retention.expire(now, self.newest, self._max_days)
+        self._shed()
+
+    def make_room(self) -> None:
+        """Free what can be freed for a commit that did not fit; raises sqlite3.Error if that fails too."""
+        count = pragma(self._db, "page_count")
+        if self._folder and count < self._most_pages() - ROOM_PAGES:
+            self._disk_is_full = True
+            self._folder.space.release()
+        self._db.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+        self._bound()
+        self._shed()
+
+    def start_over(self, why: str) -> None:
+        """Set the file aside and take over what is readable of it; `rescued` says what that was."""
+        known = self._readers
+        with suppress(AttributeError, sqlite3.Error):
+            self._db.close()
+        try:
+            found = self._rescue(self._folder or Folder(self._file, self._max_bytes))
+        except (OSError, sqlite3.Error) as worse:
+            if self._folder:
+                self._folder.put_back()  # for the next start to try again
+            self._use_memory(worse)
+            found = f"nothing could be taken over: {worse}"
+        for name, reader in known.items():
+            self.advance(name, reader.cursor)
+        self.rescued = f"{why}: {found}"
+        log.error("%s", self.rescued)
 
     def close(self) -> None:
         """Store the cursors and close the file."""
-        with closing(self._db), self._db:
-            self._db.executemany("INSERT OR REPLACE INTO cursors VALUES (?, ?)", self._cursors.items())
+        try:
+            self.append([])
+        finally:
+            self._db.close()
 
-    def _cursor_of(self, consumer: str, first: int) -> int:
-        if consumer not in self._cursors:
-            with self._db:
-                self._db.execute("INSERT INTO cursors VALUES (?, ?)", (consumer, first))
-            self._cursors[consumer] = first
-        return self._cursors[consumer]
+    def _opened(self, folder: Folder) -> sqlite3.Connection:
+        try:
+            return open_file(folder.file)
+        except sqlite3.Error as error:
+            if is_damage(error):
+                raise
+            folder.space.release()
+            return open_file(folder.file)
 
-    def _drop_rows(self) -> bool:
-        for level in (0, 1, 2):
-            with self._db:
-                gone = self._db.execute(
-                    "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE priority = ? ORDER BY id LIMIT ?)",
-                    (level, PRUNE_ROWS),
-                ).rowcount
-            if gone:
-                return True
-        return False
+    def _use(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._marks = Marks(db)
+        cursors = self._marks.of("cursor")
+        self._readers = {name: Reader(number, tuple(text.split(" "))) for name, (number, text) in cursors.items()}
+        self._stored_readers = dict(self._readers)
+        self._retention = Retention(db, self._marks, self.dropped, lambda: self._readers)
+        top = db.execute("SELECT max(id) FROM messages").fetchone()[0] or 0
+        # Ids go on above every cursor, or its consumer would not see them.
+        self.newest: int = max(top, self._retention.highest_pruned, *(r.cursor for r in self._readers.values()), 0)
+        self._bound()
 
-    def _start_over(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
-        aside = self._file.with_name(f"{self._file.name}.broken-{int(time.time())}")
-        for suffix in ("", "-wal", "-shm"):
-            part = self._file.with_name(self._file.name + suffix)
-            if part.exists():
-                part.rename(aside.with_name(aside.name + suffix))
-        fresh = _open(self._file)
-        count = _rescue(aside, fresh)
-        self.rescued = f"{error}: set aside as {aside.name}, {count} messages taken over, the rest is lost"
-        log.error("%s", self.rescued)
-        return fresh
+    def _use_memory(self, error: Exception) -> None:
+        self._folder = None
+        self.unwritable = f"{self._file.parent}: {error}; the journal is in memory until the hub is started again"
+        self._use(open_file(":memory:"))
 
+    def _rescue(self, folder: Folder) -> str:
+        self._folder = folder
+        aside = folder.set_aside()
+        self._use(self._opened(folder))
+        with closing(Remains(aside)) as remains:
+            take_marks(remains, self._db)
+            self._use(self._db)
+            take_messages(remains, self._db, self._retention.is_gone, self._shed)
+        self._use(self._db)
+        known_from = self._retention.highest_pruned
+        count, later = self._db.execute("SELECT count(*), total(id > ?) FROM messages", (known_from,)).fetchone()
+        known = self.newest - known_from
+        became = folder.settle(aside, pragma(self._db, "page_count"))
+        return f"{count} messages taken over, {known - int(later)} of the last {known} lost; {became}"
 
-def priority(topic: str) -> int:
-    """Return 0 for what is dropped first, 2 for what is dropped last."""
-    if topic.startswith("reading."):
-        return 0
-    return 1 if topic.startswith((*STATES, "output.result.")) else 2
+    def _bound(self) -> None:
+        """Let SQLite itself refuse what is more than the cap, or more than it has on a disk that runs short."""
+        limit = self._most_pages()
+        if self._folder and self._disk_is_full:
+            count = pragma(self._db, "page_count")
+            self._frozen_at = self._frozen_at or count + self._folder.space.ballast_bytes // 4 // PAGE_BYTES
+            limit = min(limit, max(count, self._frozen_at))
+        else:
+            self._frozen_at = 0
+        self._db.execute(f"PRAGMA max_page_count = {limit}")
 
+    def _most_pages(self) -> int:
+        return self._folder.most_pages() if self._folder else int(min(MEMORY_BYTES, self._max_bytes)) // PAGE_BYTES
 
-def _open(file: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(file, check_same_thread=False, timeout=5)
-    try:
-        db.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")  # acknowledged means that a power cut does not take it
-        db.execute("PRAGMA journal_size_limit = 4000000")
-        db.executescript(SCHEMA)
-        verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(verdict)
-    except sqlite3.DatabaseError:
-        db.close()
-        raise
-    return db
+    def _shed(self) -> None:
+        # A disk does not stay full: no event goes for another, their producers hold them meanwhile.
+        below = EVENTS if self._disk_is_full else EVENTS + 1
+        enough = min(ROOM_PAGES, pragma(self._db, "max_page_count") // 8)
+        if self._room() < enough:
+            self._retention.shed(self._room, 2 * enough, below=below)
 
+    def _room(self) -> int:
+        limit, count, free = (pragma(self._db, name) for name in ("max_page_count", "page_count", "freelist_count"))
+        return limit - count + free
 
-def _rescue(aside: Path, fresh: sqlite3.Connection) -> int:
-    count = 0
-    try:
-        with closing(sqlite3.connect(f"file:{aside}?mode=ro", uri=True)) as broken, fresh:
-            for table, columns in (("cursors", 2), ("producers", 3), ("messages", 5)):
-                for row in broken.execute(f"SELECT * FROM {table}"):
-                    fresh.execute(f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * columns)})", row)
-                    count += table == "messages"
-    except sqlite3.DatabaseError as error:
-        log.error("no more can be read of %s: %s", aside.name, error)
-    # Ids go on above every stored cursor, or its consumer would not see them.
-    top = fresh.execute(
-        "SELECT max(coalesce((SELECT max(cursor) FROM cursors), 0), coalesce((SELECT max(id) FROM messages), 0))"
-    ).fetchone()[0]
-    with fresh:
-        fresh.execute("DELETE FROM sqlite_sequence WHERE name = 'messages'")
-        fresh.execute("INSERT INTO sqlite_sequence VALUES ('messages', ?)", (top,))
-    return count
+    def _cursor_of(self, query: Query) -> int:
+        first = self.newest if query.start == "latest" else 0
+        reader = self._readers.get(query.consumer, Reader(first, ()))
+        if reader.topics != query.topics:
+            self._readers = {**self._readers, query.consumer: reader._replace(topics=query.topics)}
+        return reader.cursor

@@ -1,34 +1,56 @@
-"""The thread that owns the journal: commits in groups, so that the sockets never wait for the disk."""
+"""The thread that owns the journal: commits in groups, so that the sockets never wait for the disk.
 
+Each commit writes whole pages and is synced, so readings wait a moment for company; everything else commits at once,
+and takes the readings that wait along.
+"""
+
+import itertools
 import queue
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from picket.bus.journal import Batch, Commit, Query
-from picket_hub.journal import Appended, Journal
+import msgspec
 
+from picket.bus.journal import Batch, Commit, Entry, Query
+from picket_hub.journal import Appended, Journal
+from picket_hub.layout import is_damage
+from picket_hub.reading import PIECE_BYTES
+
+HOLD_SECONDS = 1.0  # well below producer.RESEND_SECONDS
+COMPANY = 64  # readings that need not wait for more
 GROUP = 500
+GROUP_BYTES = 400_000
+TRIES = 4
 RETRY_SECONDS = 1.0
-PRUNE_SECONDS = 30.0
+LOOK_SECONDS = 1.0
+QUIET_SECONDS = 600.0  # without a loss, and the journal is within bounds again
 
 
 class Read(NamedTuple):
-    """A consumer's question, and until when it may wait for an answer that is not empty."""
+    """A consumer's question, until when it may wait for an answer that is not empty, and what was found so far."""
 
     client: bytes
     number: bytes
     query: Query
     deadline: float
+    found: tuple[Entry, ...] = ()
+    after: int | None = None
+
+
+class Flush(NamedTuple):
+    """A wish that nothing waits any longer."""
 
 
 class Committed(NamedTuple):
-    """How many messages are now on disk, and the highest number of each producer."""
+    """What is on disk since `at_ns` (UTC), and the highest number of each producer."""
 
-    messages: int
-    numbers: dict[tuple[str, str], int]
+    messages: list[Appended]
+    numbers: dict[str, int]
+    at_ns: int
 
 
 class Answer(NamedTuple):
@@ -39,34 +61,39 @@ class Answer(NamedTuple):
     batch: Batch
 
 
-class Trouble(NamedTuple):
-    """The journal can't be written ("" when it can again), or something was lost."""
+class Said(NamedTuple):
+    """That something is at fault; without a text, that it no longer is."""
 
-    text: str
-    lost: str = ""
+    subject: str
+    text: str = ""
 
 
-Job = Appended | Read | Commit | None
-Report = Committed | Answer | Trouble
+Job = Appended | Read | Commit | Flush | None
+Report = Committed | Answer | Said
 
 
 class Keeper(threading.Thread):
-    """Takes jobs by `put`, and calls `report` from its own thread; None as a job ends it."""
+    """Takes jobs by `put`, and calls `report` (or once `fail`) from its own thread; None as a job ends it."""
 
-    def __init__(self, journal: Journal, report: Callable[[Report], None]) -> None:
+    def __init__(
+        self, journal: Journal, report: Callable[[Report], None], fail: Callable[[BaseException], None]
+    ) -> None:
         """Keep `journal`; the thread is not started yet."""
         super().__init__(name="journal")
         self._journal = journal
         self._report = report
+        self._fail = fail
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._waiting: list[Read] = []
-        self._unwritten: list[Appended | Commit] = []
-        self._troubled = False
-        self._retry_at = 0.0
-        self._prune_at = 0.0
-        self.lags: dict[str, int] = {}
-        self.bytes_used = 0
-        self.messages = 0
+        self._unwritten: deque[Appended] = deque()
+        self._cursors_moved = False
+        self._write_at = float("inf")
+        self._look_at = 0.0
+        self._group = GROUP
+        self._more_to_read = False
+        self._faults: dict[str, str] = {}
+        self._unread_before: dict[str, int] = {}
+        self._quiet_at = 0.0
 
     def put(self, job: Job) -> None:
         """Hand over a job; never blocks."""
@@ -74,94 +101,168 @@ class Keeper(threading.Thread):
 
     def run(self) -> None:
         """Work until a None comes, then write what there is and close the journal."""
+        try:
+            self._work()
+        except BaseException as error:
+            self._fail(error)
+
+    def _work(self) -> None:
         going = True
         while going:
             going = self._take()
             now = time.monotonic()
-            if self._unwritten and (not going or now >= self._retry_at):
+            if self._unwritten and (now >= self._write_at or not going):
                 self._write(now)
+            elif self._cursors_moved and "journal" not in self._faults:
+                self._write_cursors(now)
             self._answer(now)
-            if now >= self._prune_at:
-                self._prune(now)
+            if now >= self._look_at:
+                self._look_after(now)
         try:
             self._journal.close()
         except sqlite3.Error as error:
-            self._report(Trouble(f"the journal could not be closed: {error}"))
+            self._say("journal", f"could not be closed: {error}")
 
     def _take(self) -> bool:
         """Wait for a job and take what has come meanwhile; False at the end."""
         now = time.monotonic()
-        due = [read.deadline for read in self._waiting]
-        due.append(self._retry_at if self._unwritten else now + 1.0)
-        patience = max(0.001, min(due) - now)
-        for _ in range(GROUP):
+        due = min([self._look_at, self._write_at, *(read.deadline for read in self._waiting)])
+        patience = 0.0 if self._more_to_read else max(0.001, due - now)
+        for _ in range(2 * GROUP):
             try:
-                job = self._jobs.get(timeout=patience)
+                job = self._jobs.get(timeout=patience) if patience else self._jobs.get_nowait()
             except queue.Empty:
                 break
-            if job is None:
-                return False
-            if isinstance(job, Read):
-                self._waiting.append(job)
-            else:
-                self._unwritten.append(job)
-                if isinstance(job, Commit):
-                    self._journal.advance(job.consumer, job.cursor)
             patience = 0.0
+            match job:
+                case None:
+                    return False
+                case Read():
+                    self._waiting.append(job)
+                case Commit(consumer, cursor):
+                    self._journal.advance(consumer, cursor)
+                    self._cursors_moved = True
+                case Flush():
+                    self._hurry()
+                case Appended():
+                    self._unwritten.append(job)
+                    if not job.topic.startswith("reading.") or len(self._unwritten) >= COMPANY:
+                        self._hurry()
+                    elif self._write_at == float("inf"):
+                        self._write_at = time.monotonic() + HOLD_SECONDS
         return True
 
+    def _hurry(self) -> None:
+        if "journal" not in self._faults:  # else it is tried when it is time to
+            self._write_at = 0.0
+
     def _write(self, now: float) -> None:
-        messages = [job for job in self._unwritten if isinstance(job, Appended)]
+        tries = 0
+        while self._unwritten:
+            group = self._next_group()
+            try:
+                self._journal.append(group)
+            except sqlite3.Error as error:
+                tries += 1
+                if self._mend(error) and tries < TRIES:
+                    continue
+                self._say("journal", f"can't be written: {error}")
+                self._write_at = now + RETRY_SECONDS
+                return
+            for _ in group:
+                self._unwritten.popleft()
+            self._group = min(GROUP, 2 * self._group)
+            self._report(Committed(group, {m.producer: m.seq for m in group}, time.time_ns()))
+        self._cursors_moved = False
+        self._write_at = float("inf")
+        self._say("journal")
+
+    def _next_group(self) -> list[Appended]:
+        group: list[Appended] = []
+        size = 0
+        for message in itertools.islice(self._unwritten, self._group):
+            size += len(message.body)
+            if group and size > GROUP_BYTES:
+                break
+            group.append(message)
+        return group
+
+    def _write_cursors(self, now: float) -> None:
+        self._cursors_moved = False
         try:
-            self._journal.append(messages)
+            self._journal.append([])
         except sqlite3.Error as error:
-            self._retry_at = now + RETRY_SECONDS
-            if not self._troubled:
-                self._troubled = True
-                self._report(Trouble(f"can't be written: {error}"))
-            self._make_room()
-            return
-        self._unwritten.clear()
-        self.messages += len(messages)
-        if self._troubled:
-            self._troubled = False
-            self._report(Trouble(""))
-        if messages:
-            self._report(Committed(len(messages), {(m.producer, m.session): m.seq for m in messages}))
-        if self._journal.is_full():
-            self._prune(now)
+            if not self._mend(error):
+                self._cursors_moved = True
+                self._look_at = min(self._look_at, now + RETRY_SECONDS)
+
+    def _mend(self, error: sqlite3.Error) -> bool:
+        """Do what can be done about a file that is broken, or for which there is no room; True if it is worth a try."""
+        try:
+            if is_damage(error):
+                self._start_over(error)
+            else:
+                self._group = max(1, self._group // 2)
+                self._journal.make_room()
+        except sqlite3.Error:
+            return False
+        return True
+
+    def _start_over(self, error: sqlite3.Error) -> None:
+        self._journal.start_over(str(error))
+        self._say("journal file", self._journal.rescued)
+        self._say("journal file")
+        self._say("journal folder", self._journal.unwritable)
 
     def _answer(self, now: float) -> None:
-        still_waiting = []
-        for read in self._waiting:
-            try:
-                batch = self._journal.read(read.query)
-            except sqlite3.Error as error:
-                self._report(Trouble(f"can't be read: {error}"))
-                batch = Batch([], read.query.after)
-            if batch.entries or now >= read.deadline:
-                self._report(Answer(read.client, read.number, batch))
-            else:
-                still_waiting.append(read)
-        self._waiting = still_waiting
+        """Answer who can be answered; fewer entries than asked for say that there are no more (or are large)."""
+        waiting, self._waiting = self._waiting, []
+        self._more_to_read = False
+        for read in waiting:
+            batch = self._read(read)
+            found = (*read.found, *batch.entries)
+            at_end = batch.cursor >= self._journal.newest
+            full = len(found) >= read.query.limit or sum(len(entry.body) for entry in found) >= PIECE_BYTES
+            if full or (at_end and (found or now >= read.deadline)):
+                self._report(Answer(read.client, read.number, Batch(list(found), batch.cursor)))
+                continue
+            self._more_to_read |= not at_end
+            known = found or not read.query.consumer  # else the journal knows where its consumer stands
+            self._waiting.append(read._replace(found=found, after=batch.cursor if known else None))
+        self._cursors_moved |= self._journal.knows_new_readers
 
-    def _make_room(self) -> None:
+    def _read(self, read: Read) -> Batch:
+        query = read.query
+        if read.found:
+            query = msgspec.structs.replace(query, limit=query.limit - len(read.found))
         try:
-            self._journal.prune(time.time())
-        except sqlite3.Error:
-            pass  # told already: it can't be written
-
-    def _prune(self, now: float) -> None:
-        self._prune_at = now + PRUNE_SECONDS
-        try:
-            dropped = self._journal.prune(time.time())
-            self.lags = self._journal.lags()
-            self.bytes_used = self._journal.bytes_used()
+            return self._journal.read(query, read.after)
         except sqlite3.Error as error:
-            if not self._troubled:
-                self._troubled = True
-                self._report(Trouble(f"can't be pruned: {error}"))
-            return
-        if dropped.messages:
-            unread = ", ".join(f"{count} before {consumer} read them" for consumer, count in dropped.unread.items())
-            self._report(Trouble("", f"{dropped.messages} old messages dropped{': ' + unread if unread else ''}"))
+            if is_damage(error):
+                self._start_over(error)
+            else:
+                self._say("journal", f"can't be read: {error}")
+        return Batch([], query.after if read.after is None else read.after)
+
+    def _look_after(self, now: float) -> None:
+        self._look_at = now + LOOK_SECONDS
+        try:
+            self._journal.keep_bounds(now)
+        except sqlite3.Error as error:
+            self._mend(error)
+        self._say("disk space", self._journal.short_of_space)
+        if self._journal.dropped.unread != self._unread_before:
+            self._unread_before = self._journal.dropped.unread
+            self._quiet_at = now + QUIET_SECONDS
+            names = " and ".join(sorted(self._unread_before))
+            self._say("journal bounds", f"messages are dropped that {names} had not read: see journal_unread_dropped")
+        elif now >= self._quiet_at:
+            self._say("journal bounds")
+
+    def _say(self, subject: str, text: str = "") -> None:
+        """Tell a fault when it begins, when its reason changes, and when it ends."""
+        if self._faults.get(subject, "") != text:
+            self._faults[subject] = text
+            if not text:
+                del self._faults[subject]
+            self._report(Said(subject, text))
