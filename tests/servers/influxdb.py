@@ -46,6 +46,8 @@ class InfluxDB:
         self.token, self.org, self.bucket = token, org, bucket
         self.answers: deque[Reply] = deque()  # given to the next writes in place of InfluxDB's own
         self.writes = 0
+        self.taken = 0  # of the writes
+        self.lines_taken = 0
         self._folder = folder
         self._store_port = free_ports(1)[0]
         self._store: subprocess.Popen[bytes] | None = None
@@ -58,14 +60,32 @@ class InfluxDB:
 
     def start(self) -> None:
         """Start the store and the front, and wait until they answer."""
+        self.start_store()
+        wait_for("influxd", self._store_answers, 30)
+        self.query(f'CREATE DATABASE "{self.bucket}"')
+        self.start_front()
+
+    def start_store(self) -> None:
+        """Start InfluxDB; it answers some hundred milliseconds later."""
         self._folder.mkdir(parents=True, exist_ok=True)
         file = self._folder / "influxdb.conf"
         file.write_text(CONFIGURATION.format(folder=self._folder, port=self._store_port))
         with (self._folder / "influxd.log").open("ab") as log:
             self._store = subprocess.Popen([PROGRAM, "run", "-config", str(file)], stdout=log, stderr=log)
-        wait_for("influxd", self._store_answers, 30)
-        self.query(f'CREATE DATABASE "{self.bucket}"')
+
+    def start_front(self) -> None:
+        """Listen."""
         self._front.start()
+
+    def kill_store(self) -> None:
+        """End InfluxDB by SIGKILL; the front breaks the connections of those who write."""
+        assert self._store
+        self._store.kill()
+        self._store.wait(20)
+
+    def stop_front(self) -> None:
+        """Break the connections, and refuse others."""
+        self._front.stop()
 
     def stop(self) -> None:
         """Stop both: connections are refused from now on."""
@@ -119,6 +139,8 @@ class InfluxDB:
         parameters = urlencode({"db": bucket, "precision": PRECISIONS[precision]})
         status, reply = self._ask(f"/write?{parameters}", body)
         if status == 204:
+            self.taken += 1
+            self.lines_taken += body.count(b"\n") + 1
             return 204, {}, b""
         error = json.loads(reply or b"{}").get("error", "")
         if status == 404:

@@ -1,8 +1,7 @@
 """The recorder, a real hub and a real InfluxDB."""
 
 import json
-import socket
-import time
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,24 +9,20 @@ from typing import Any
 
 import pytest
 
-from picket.bus.journal import Batch, Entry
-from picket.config import Config, Loaded
-from picket.config.schema import Recorder
-from picket.messages import Fault, InputEvent, Reading, decode, encode
-from picket.service import Runtime
-from picket_recorder.recording import Recording
+from picket.messages import Fault, InputEvent, Reading, ThresholdEvent, decode
+from tests.servers.dripping import Dripping
 from tests.servers.influxdb import InfluxDB, refusal
 from tests.servers.release import Release
 from tests.servers.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
-YESTERDAY = 1_795_000_000_123_456_789
+YESTERDAY = 1_795_000_000_123_456_000
 
 
 def event(number: int) -> tuple[str, InputEvent]:
     return "event.input.hall", InputEvent(
-        time_ns=YESTERDAY + number * 1_000_000_007,
+        time_ns=YESTERDAY + number * 1_000_007_000,
         id=f"e{number}",
         type="new",
         input="hall",
@@ -38,9 +33,12 @@ def event(number: int) -> tuple[str, InputEvent]:
 
 
 def reading(number: int, kind: str = "air", **values: float | None) -> tuple[str, Reading]:
-    return "reading.sds011", Reading(
-        time_ns=YESTERDAY + number, source="sds011", kind=kind, values=values or {"pm25": float(number), "pm10": None}
-    )
+    values = values or {"pm25": float(number), "pm10": None}
+    return "reading.sds011", Reading(time_ns=YESTERDAY + number * 1_000, source="sds011", kind=kind, values=values)
+
+
+def microsecond(row: dict[str, Any]) -> int:
+    return int(row["time"]) // 1_000 * 1_000
 
 
 @pytest.fixture
@@ -76,10 +74,10 @@ def test_events_and_readings_arrive_once_with_their_own_time_after_the_server_wa
     wait_for("the fault's end", lambda: faults(release, "influxdb") == ["begin", "end"])
     wait_for("the last of it in InfluxDB", lambda: len(database.query("SELECT * FROM fault")) == 2)
     events, readings = database.query("SELECT * FROM input"), database.query("SELECT * FROM air")
-    assert [(row["time"], row["id"], row["device"]) for row in events] == [
+    assert [(microsecond(row), row["id"], row["device"]) for row in events] == [
         (message.time_ns, message.id, "test") for _, message in map(event, range(300))
     ]
-    assert [(row["time"], row["pm25"]) for row in readings] == [(YESTERDAY + n, n) for n in range(300)]
+    assert [(microsecond(row), row["pm25"]) for row in readings] == [(YESTERDAY + n * 1_000, n) for n in range(300)]
 
 
 def test_a_recorder_that_is_killed_goes_on_where_it_was(release: Release, database: InfluxDB) -> None:
@@ -94,6 +92,79 @@ def test_a_recorder_that_is_killed_goes_on_where_it_was(release: Release, databa
     assert len({row["id"] for row in database.query("SELECT id FROM input")}) == 2000
 
 
+def test_whatever_the_server_answers_is_one_fault_and_no_loss(release: Release, database: InfluxDB) -> None:
+    soon = {"Retry-After": "1"}
+    answers = [
+        refusal(401, "unauthorized", f"unauthorized access by {database.token}"),
+        refusal(404, "not found", 'bucket "picket" not found'),
+        (429, soon, b""),
+        (503, {"Retry-After": "Sat, 21 Nov 2020 18:00:00 GMT"}, b""),
+        (502, soon, b"<html>502 Bad Gateway</html>"),
+        (301, {**soon, "Location": "http://127.0.0.1:9/"}, b""),
+    ]
+    database.answers.extend(answers)
+    release.publish(*map(event, range(20)))
+
+    release.start("picket_recorder")
+
+    wait_for("the fault's end", lambda: faults(release, "influxdb") == ["begin", "end"], 40)
+    assert [row["id"] for row in database.query("SELECT id FROM input")] == [f"e{n}" for n in range(20)]
+    assert not database.answers
+    everything = release.log("picket_recorder") + repr(release.journal("fault."))
+    assert ("401" in everything, database.token in everything) == (True, False)
+
+
+def test_a_threshold_is_a_point(release: Release, database: InfluxDB) -> None:
+    began_at = datetime(2026, 11, 20, tzinfo=UTC)
+    warm = ThresholdEvent(
+        time_ns=YESTERDAY, id="t1", type="new", threshold="warm", source="attic", quantity="temperature_c",
+        value=31.5, began_at=began_at, why="above 30",
+    )  # fmt: skip
+    release.publish(("event.threshold.warm", warm))
+
+    release.start("picket_recorder")
+
+    rows = wait_for("the point", lambda: database.query("SELECT * FROM threshold"))
+    assert [(row["threshold"], row["source"], row["value"], row["active"]) for row in rows] == [
+        ("warm", "attic", 31.5, 1)
+    ]
+
+
+def test_messages_of_one_moment_all_have_a_point(release: Release, database: InfluxDB) -> None:
+    moment = reading(1)[1].time_ns
+    same = [
+        ("reading.sds011", Reading(time_ns=moment, source="sds011", kind="air", values={"n": n}))
+        for n in map(float, range(9))
+    ]
+    release.publish(*same)
+
+    release.start("picket_recorder")
+
+    wait_for("all of them", lambda: len(database.query("SELECT n FROM air")) == 9)
+
+
+def test_a_hub_that_is_killed_meanwhile_loses_and_repeats_nothing(release: Release, database: InfluxDB) -> None:
+    release.publish(*map(event, range(5000)))
+    release.start("picket_recorder")
+    wait_for("some of it in InfluxDB", lambda: database.writes >= 2)
+
+    release.kill("picket_hub")
+    release.start_hub()
+
+    wait_for("all of it in InfluxDB", lambda: len(database.query("SELECT id FROM input")) == 5000, 40)
+    assert [row["id"] for row in database.query("SELECT id FROM input")] == [f"e{n}" for n in range(5000)]
+
+
+def test_sigterm_ends_a_recorder_that_waits_for_an_answer(release: Release) -> None:
+    with Dripping() as server:
+        release.environment["INFLUX_URL"] = server.url
+        release.publish(event(0))
+        release.start("picket_recorder")
+        wait_for("the write", lambda: server.connections)
+
+        assert release.kill("picket_recorder", signal.SIGTERM) == 0
+
+
 def test_bad_points_are_put_aside_and_hold_up_nothing(release: Release, database: InfluxDB) -> None:
     release.publish(event(0), reading(1), reading(2, kind=""), reading(3, kind="input", id=4.0), reading(5))
 
@@ -103,103 +174,11 @@ def test_bad_points_are_put_aside_and_hold_up_nothing(release: Release, database
     assert [row["pm25"] for row in database.query("SELECT * FROM air")] == [1, 5]
     assert [row["id"] for row in database.query("SELECT * FROM input")] == ["e0"]
     kept = [json.loads(line) for line in (release.folder / "data/recorder-rejected.jsonl").read_text().splitlines()]
-    assert ["missing measurement" in kept[0]["why"], "field type conflict" in kept[1]["why"]] == [True, True]
-    assert [line["line"].split()[-1] for line in kept] == [str(YESTERDAY + 2), str(YESTERDAY + 3)]
+    journal = {entry.id: entry.topic for entry in release.journal("reading.")}
+    assert {line["id"]: line["topic"] for line in kept}.items() <= journal.items()
+    assert ["field type conflict" in kept[0]["why"], "no name" in kept[1]["why"]] == [True, True]
+    assert kept[0]["line"].startswith("input,device=test,source=sds011 id=4.0 ")
+    assert json.loads(kept[1]["body"])["values"] == {"pm25": 2.0, "pm10": None}
     release.publish(event(6))
     wait_for("what came after them", lambda: len(database.query("SELECT id FROM input")) == 2)
-
-
-@pytest.fixture(autouse=True)
-def no_farewell(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a runtime of the test's own end at once: nobody is there to take its faults."""
-    monkeypatch.setattr("picket.service.FLUSH_SECONDS", 0.0)
-
-
-class NotedReader:
-    """Stands for the journal's reader: notes what becomes of a batch."""
-
-    def __init__(self) -> None:
-        self.paused: list[float] = []
-        self.committed: list[int] = []
-
-    def pause(self, seconds: float) -> None:
-        self.paused.append(seconds)
-
-    def commit(self, cursor: int) -> None:
-        self.committed.append(cursor)
-
-
-class NotedRuntime(Runtime):
-    """A runtime whose journal is read by the test."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__("recorder", Loaded(config, {}))
-        self.reader = NotedReader()
-
-    def read_journal(self, *_: Any) -> Any:
-        return self.reader
-
-
-def batch(*messages: tuple[str, Any]) -> Batch:
-    return Batch([Entry(n, topic, encode(message)) for n, (topic, message) in enumerate(messages, 1)], len(messages))
-
-
-FAILURES = [
-    pytest.param((429, {"Retry-After": "7"}, b""), 7.0, "429", id="too-many-requests"),
-    pytest.param((503, {"Retry-After": "11"}, b""), 11.0, "503", id="busy"),
-    pytest.param((500, {}, b""), 1.0, "500", id="broken"),
-    pytest.param(refusal(401, "unauthorized", "unauthorized access"), 1.0, "401", id="bad-token"),
-    pytest.param(refusal(404, "not found", 'bucket "picket" not found'), 1.0, "404", id="no-bucket"),
-    pytest.param((400, {}, b"Client sent an HTTP request to an HTTPS server."), 1.0, "400", id="wrong-port"),
-]
-
-
-@pytest.mark.parametrize(("answer", "pause", "told"), FAILURES)
-def test_a_failure_commits_nothing_and_is_tried_again(
-    tmp_path: Path, database: InfluxDB, answer: Any, pause: float, told: str
-) -> None:
-    config = Config(
-        device="demo", data_dir=str(tmp_path / "var"), recorder=Recorder(url=database.url, token=database.token)
-    )
-    runtime = NotedRuntime(config)
-    with runtime.closing:
-        recording = Recording(runtime)
-        database.answers.append(answer)
-
-        recording.deliver(batch(event(1), ("event.input.hall", {"no": "event"})))
-
-        assert (runtime.reader.paused, runtime.reader.committed) == ([pause], [])
-        assert told in runtime.health.faults["influxdb"]
-        assert database.token not in str(runtime.health.faults)
-        recording.deliver(batch(event(1), ("event.input.hall", {"no": "event"})))
-        assert runtime.reader.committed == [2]
-        assert runtime.health.faults == {}
-        assert (recording.written, recording.skipped) == (1, 1)
-
-
-def test_a_batch_too_large_for_a_proxy_goes_in_halves(tmp_path: Path, database: InfluxDB) -> None:
-    runtime = NotedRuntime(
-        Config(device="demo", data_dir=str(tmp_path), recorder=Recorder(url=database.url, token=database.token))
-    )
-    with runtime.closing:
-        recording = Recording(runtime)
-        database.answers.append((413, {}, b"<html>413 Request Entity Too Large</html>"))
-
-        recording.deliver(batch(event(1), event(2)))
-
-        assert runtime.reader.committed == [2]
-        assert (recording.written, recording.rejected, database.writes) == (2, 0, 3)
-
-
-def test_a_server_that_does_not_answer_holds_the_loop_a_few_seconds_only(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        runtime = NotedRuntime(Config(device="demo", data_dir=str(tmp_path), recorder=Recorder(url=url, token="t0ken")))
-        with runtime.closing:
-            recording = Recording(runtime)
-            began = time.monotonic()
-
-            recording.deliver(batch(event(1)))
-
-            assert time.monotonic() - began < 7
-            assert runtime.reader.paused == [1.0]
+    assert faults(release, "points") == ["begin"]
