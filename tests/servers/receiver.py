@@ -1,7 +1,8 @@
-"""What stands for Slack and for Sentry: it takes what they would take, and can be full, broken or away."""
+"""What stands for Slack, Sentry and a dead-man's switch: each takes what it would take, or is away."""
 
 import gzip
 import json
+import time
 from collections import deque
 from typing import Any
 
@@ -10,14 +11,20 @@ from tests.servers.listener import Listener, Reply
 KEY = "0123456789abcdef0123456789abcdef"
 PROJECT = "42"
 HOOK = "/services/T000/B000/hook-secret"
+SECOND_HOOK = "/services/T000/B001/second-secret"
+PING = "/ping/0a1b2c3d-ping-secret"
+MOST_CHARACTERS = 40_000  # of a message, says Slack
 
 
 class Receiver:
-    """Both services on one port; a context manager that starts and stops it."""
+    """All services on one port; a context manager that starts and stops it."""
 
     def __init__(self) -> None:
         """Choose a port; nothing listens yet."""
         self.texts: list[str] = []  # what Slack took
+        self.second_texts: list[str] = []  # what the second webhook took
+        self.pings: list[float] = []  # when, by the monotonic clock
+        self.revoked = False  # the first webhook is no more
         self.events: list[dict[str, Any]] = []  # what Sentry took
         self.refused: list[tuple[str, int]] = []  # path and status of all else
         self.answers: deque[Reply] = deque()  # given to the next requests, which are not taken
@@ -27,6 +34,16 @@ class Receiver:
     def slack_url(self) -> str:
         """Say where Slack's webhook is."""
         return f"http://127.0.0.1:{self._listener.port}{HOOK}"
+
+    @property
+    def second_slack_url(self) -> str:
+        """Say where the second webhook is."""
+        return f"http://127.0.0.1:{self._listener.port}{SECOND_HOOK}"
+
+    @property
+    def ping_url(self) -> str:
+        """Say where pings go."""
+        return f"http://127.0.0.1:{self._listener.port}{PING}"
 
     @property
     def sentry_dsn(self) -> str:
@@ -51,8 +68,13 @@ class Receiver:
     def _serve(self, method: str, path: str, headers: Any, body: bytes) -> Reply:
         if self.answers:
             reply = self.answers.popleft()
-        elif (method, path) == ("POST", HOOK):
-            reply = self._slack(headers, body)
+        elif (method, path) == ("POST", HOOK) and not self.revoked:
+            reply = self._slack(headers, body, self.texts)
+        elif (method, path) == ("POST", SECOND_HOOK):
+            reply = self._slack(headers, body, self.second_texts)
+        elif (method, path, body) == ("GET", PING, b""):
+            self.pings.append(time.monotonic())
+            reply = 200, {}, b"OK"
         elif (method, path) == ("POST", f"/api/{PROJECT}/envelope/"):
             reply = self._sentry(headers, body)
         else:
@@ -61,7 +83,7 @@ class Receiver:
             self.refused.append((path, reply[0]))
         return reply
 
-    def _slack(self, headers: Any, body: bytes) -> Reply:
+    def _slack(self, headers: Any, body: bytes, texts: list[str]) -> Reply:
         if "json" not in headers.get("Content-Type", ""):
             return 400, {}, b"invalid_payload"
         try:
@@ -70,7 +92,9 @@ class Receiver:
             return 400, {}, b"invalid_payload"
         if not text:
             return 400, {}, b"no_text"
-        self.texts.append(text)
+        if len(text) > MOST_CHARACTERS:
+            return 400, {}, b"msg_too_long"
+        texts.append(text)
         return 200, {}, b"ok"
 
     def _sentry(self, headers: Any, body: bytes) -> Reply:
@@ -98,5 +122,16 @@ def read_envelope(body: bytes) -> dict[str, Any]:
             event: dict[str, Any] = json.loads(payload)
             if event["event_id"] != identity or len(identity) != 32:
                 raise ValueError("event_id")
+            for raised in event.get("exception", {}).get("values", []):
+                check_exception(raised)
             return event
     raise ValueError("no event")
+
+
+def check_exception(raised: dict[str, Any]) -> None:
+    """Raise ValueError or KeyError for what Sentry would show no frames of."""
+    if not isinstance(raised["type"], str) or not isinstance(raised["value"], str):
+        raise ValueError("exception")
+    for frame in raised["stacktrace"]["frames"]:
+        if not isinstance(frame["lineno"], int) or not frame["filename"] or not frame["function"]:
+            raise ValueError("frame")

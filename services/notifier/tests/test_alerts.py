@@ -1,138 +1,22 @@
-"""What people are told, and when."""
+"""When people are told, and how much."""
 
-from datetime import UTC, datetime
-from typing import Any
+from picket_notifier.alerts import MOST_CHARACTERS, MOST_SUBJECTS
+from services.notifier.tests.people import COOLDOWN, LONGEST, PER_HOUR, People, fault, motion
 
-import pytest
-
-from picket.messages import Fault, InputEvent, InputState, Message, OutputResult
-from picket_notifier.alerts import Alerts
-
-NOON = 1_795_262_400_000_000_000  # 2026-11-21 12:00:00 UTC
-COOLDOWN = 60.0
+HOUR = 3600.0
+SAID_BY_ONE_SUBJECT_IN_12_HOURS = 30
 
 
-def motion(seconds: float = 0, *, name: str = "hall", **changes: Any) -> InputEvent:
-    fields = {"id": "e", "type": "new", "zone": "alarm", "began_at": datetime(2026, 11, 21, tzinfo=UTC)}
-    fields |= {"why": "2 pulses in 5 s", "input": name, **changes}
-    return InputEvent(time_ns=NOON + int(seconds * 1e9), device="demo", **fields)
-
-
-def fault(seconds: float = 0, **changes: Any) -> Fault:
-    fields = {"service": "recorder", "subject": "influxdb", "state": "begin", "text": "refused", **changes}
-    return Fault(time_ns=NOON + int(seconds * 1e9), device="demo", **fields)
-
-
-class People:
-    """Hear what Alerts has to say, as a delivery would let them."""
-
-    def __init__(self) -> None:
-        self.alerts = Alerts(COOLDOWN)
-        self.heard: list[str] = []
-
-    def tell(self, message: Message, at: float | None = None, *, delivered: bool = True) -> str | None:
-        """Decide at `at` seconds after noon, by default at the message's own time."""
-        now = (message.time_ns - NOON) / 1e9 if at is None else at
-        alert = self.alerts.decide(message, now, NOON + int(now * 1e9))
-        if alert and delivered:
-            self.alerts.said(alert.subject, now)
-            self.heard.append(alert.text)
-        return alert.text if alert else None
-
-    def wait_until(self, now: float) -> str | None:
-        alert = self.alerts.due(now, NOON + int(now * 1e9))
-        if alert:
-            self.alerts.said(alert.subject, now)
-            self.heard.append(alert.text)
-        return alert.text if alert else None
-
-
-ROWS = [
-    pytest.param(motion(), "Motion at hall (demo), 2026-11-21 12:00:00 UTC: 2 pulses in 5 s", id="motion"),
-    pytest.param(
-        motion(zone="tamper", why="above 3.2 V"),
-        "Tamper at hall (demo), 2026-11-21 12:00:00 UTC: above 3.2 V",
-        id="tamper",
-    ),
-    pytest.param(motion(type="update"), None, id="an-episode-goes-on"),
-    pytest.param(motion(type="end"), None, id="an-episode-ends"),
-    pytest.param(fault(), "Fault: recorder, influxdb (demo), 2026-11-21 12:00:00 UTC: refused", id="fault"),
-    pytest.param(
-        fault(state="end", text="works again"),
-        "Mended: recorder, influxdb (demo), 2026-11-21 12:00:00 UTC: works again",
-        id="fault-ends",
-    ),
-    pytest.param(fault(service="notifier", subject="slack"), None, id="slack-is-not-told-of-slack"),
-    pytest.param(
-        fault(service="notifier", subject="sentry"),
-        "Fault: notifier, sentry (demo), 2026-11-21 12:00:00 UTC: refused",
-        id="slack-is-told-of-sentry",
-    ),
-    pytest.param(
-        OutputResult(time_ns=NOON, id="c", output="door", accepted=True, reason="", state="ON"),
-        None,
-        id="commands-are-not-for-people",
-    ),
-    pytest.param(InputState(time_ns=NOON, input="hall", motion="ON", zone="alarm"), None, id="nor-are-states"),
-    pytest.param(
-        fault(text="<!channel> a & b"),
-        "Fault: recorder, influxdb (demo), 2026-11-21 12:00:00 UTC: &lt;!channel&gt; a &amp; b",
-        id="text-is-no-markup",
-    ),
-]
-
-
-@pytest.mark.parametrize(("message", "text"), ROWS)
-def test_what_a_message_says(message: Message, text: str | None) -> None:
-    assert People().tell(message) == text
-
-
-@pytest.mark.parametrize(
-    ("delay", "prefix"),
-    [
-        pytest.param(59.0, "Motion", id="in-time"),
-        pytest.param(120.0, "[sent 2 min late] Motion", id="minutes"),
-        pytest.param(3 * 3600.0, "[sent 3 h late] Motion", id="hours"),
-        pytest.param(3 * 86400.0, "[sent 3 days late] Motion", id="days"),
-    ],
-)
-def test_what_is_sent_late_says_so_with_its_own_time(delay: float, prefix: str) -> None:
-    text = People().tell(motion(), at=delay)
-
-    assert text == f"{prefix} at hall (demo), 2026-11-21 12:00:00 UTC: 2 pulses in 5 s"
-
-
-def test_a_storm_is_folded_into_one_message_a_cooldown() -> None:
+def test_a_subject_is_told_of_once_a_cooldown_and_its_last_word_when_it_ends() -> None:
     people = People()
 
     for second in range(0, 60, 2):
         people.tell(motion(second))
-    people.tell(motion(61))
 
-    assert len(people.heard) == 2
-    assert people.heard[1] == "Motion at hall (demo), 2026-11-21 12:01:01 UTC: 2 pulses in 5 s (and 29 more)"
+    assert len(people.heard) == 1
+    assert people.look(59.9) is None
+    assert people.look(60) == "Motion at hall (demo), 2026-11-21 12:00:58 UTC: 2 pulses in 5 s (and 28 more)"
     assert people.alerts.held == 0
-
-
-def test_the_last_word_is_said_when_the_cooldown_ends() -> None:
-    people = People()
-
-    people.tell(fault(0))
-    people.tell(fault(5, state="end", text="works again"))
-
-    assert people.wait_until(59.9) is None
-    assert people.wait_until(60) == "Mended: recorder, influxdb (demo), 2026-11-21 12:00:05 UTC: works again"
-    assert people.wait_until(200) is None
-
-
-def test_a_fault_that_comes_and_goes_is_capped_whatever_it_says() -> None:
-    people = People()
-
-    for second in range(600):
-        people.tell(fault(second, state="begin" if second % 2 == 0 else "end"))
-        people.wait_until(second)
-
-    assert len(people.heard) == 600 / COOLDOWN
 
 
 def test_subjects_cool_down_each_for_itself() -> None:
@@ -143,23 +27,144 @@ def test_subjects_cool_down_each_for_itself() -> None:
     assert all(told)
 
 
-def test_a_message_that_was_not_delivered_starts_no_cooldown() -> None:
+def test_a_sensor_that_flaps_all_night_is_told_of_less_and_less_often() -> None:
+    people = People(per_hour=1000)
+
+    for second in range(0, 12 * 3600, 2):
+        people.tell(motion(second))
+    people.wait(12 * HOUR, 13 * HOUR)
+
+    gaps = [b - a for a, b in zip(people.times, people.times[1:], strict=False)]
+    assert gaps[:6] == [60, 120, 240, 480, 960, 1800]
+    assert len(people.heard) <= SAID_BY_ONE_SUBJECT_IN_12_HOURS
+    assert sum(1 + int(text.split("(and ")[1].split()[0] if "(and " in text else 0) for text in people.heard) == 21600
+
+
+def test_recovery_does_not_reset_the_cooldown_and_silence_does() -> None:
+    people = People()
+    for second in range(0, 3600, 10):
+        people.tell(fault(second, state="begin" if second % 20 == 0 else "end"))
+    people.wait(3600, 3600 + LONGEST)
+    assert len(people.heard) <= 8
+
+    people.tell(fault(20_000))
+    people.tell(fault(20_001, state="end"))
+
+    assert people.times[-1] == 20_000
+    assert people.look(20_000 + COOLDOWN) is not None
+
+
+def test_what_is_mended_says_how_long_and_how_often_it_was_not() -> None:
+    people = People()
+    people.tell(fault(0))
+    for second in range(10, 50, 10):
+        people.tell(fault(second, state="end", text="works again"))
+        people.tell(fault(second + 5))
+    people.tell(fault(7200, state="end", text="works again"), at=7200)
+
+    assert people.heard[-1].endswith("14:00:00 UTC, after 2 h, 5 times: works again (and 8 more)")
+
+    people.tell(fault(20_000))
+    people.tell(fault(20_100, state="end", text="works again"))
+    assert people.heard[-1].endswith(" UTC, after 2 min: works again"), "the next trouble is counted anew"
+
+
+def test_a_storm_of_faults_is_a_few_messages_and_a_digest_that_says_what_it_stands_for() -> None:
     people = People()
 
-    first = people.tell(motion(0), delivered=False)
-    again = people.tell(motion(0), at=5)
+    for number in range(1000):
+        service, subject = ("sampler", "adc") if number % 2 else ("relay", f"io {number % 16}")
+        people.tell(fault(number * 0.06, service=service, subject=subject))
+    people.wait(60, 2 * HOUR)
 
-    assert first == again
+    assert people.most_in(HOUR) <= PER_HOUR
+    digest = people.heard[4].splitlines()
+    assert digest[0] == ("996 messages on 9 subjects since 2026-11-21 12:00:00 UTC: fault sampler 499, fault relay 497")
+    assert len(digest) == 10
+    assert people.alerts.held == 0
 
 
-def test_what_piled_up_in_an_outage_is_one_message_and_its_rest() -> None:
+def test_a_thousand_subjects_are_all_named_in_the_end() -> None:
     people = People()
 
+    for number in range(MOST_SUBJECTS):
+        people.tell(fault(number * 0.06, subject=f"thing {number:03}"))
+    people.wait(60, 6 * HOUR)
+
+    assert people.most_in(HOUR) <= PER_HOUR
+    assert max(map(len, people.heard)) < MOST_CHARACTERS + 300
+    everything = "\n".join(people.heard)
+    assert [n for n in range(MOST_SUBJECTS) if f"thing {n:03} " not in everything] == []
+    assert " subjects follow" in people.heard[4].splitlines()[0]
+
+
+def test_beyond_what_can_be_kept_the_oldest_are_a_number() -> None:
+    people = People()
+    people.away = True
+    for number in range(MOST_SUBJECTS + 50):
+        people.tell(fault(number, subject=f"thing {number:04}"))
+    people.away = False
+
+    people.wait(5000, 20 * HOUR)
+
+    assert "; 50 more of subjects too many to keep" in people.heard[0]
+    assert people.alerts.held == 0
+
+
+def test_tamper_does_not_wait_for_a_storm_of_motion() -> None:
+    people = People()
+    for number in range(100):
+        people.tell(motion(number * 0.1, name=f"zone_{number}"))
+
+    assert people.tell(motion(11, name="door", zone="tamper")) is not None
+    assert people.heard[-1].startswith("Tamper at door")
+
+
+def test_what_was_not_delivered_is_held_and_has_used_up_nothing() -> None:
+    people = People()
+    people.away = True
+    for second in range(100):
+        people.tell(motion(second))
+    people.away = False
+    text = people.look(100)
+
+    assert text == "Motion at hall (demo), 2026-11-21 12:01:39 UTC: 2 pulses in 5 s (and 99 more)"
+
+
+def test_what_piled_up_in_an_outage_is_one_digest() -> None:
+    people = People()
+    people.away = True
     for minute in range(100):
-        people.tell(motion(minute * 60), at=6000 + minute / 100)
-    people.wait_until(6061)
+        people.tell(motion(minute * 60))
+    people.tell(motion(5990, name="yard"))
+    people.away = False
+
+    people.wait(6010, 6020)
 
     assert people.heard == [
-        "[sent 100 min late] Motion at hall (demo), 2026-11-21 12:00:00 UTC: 2 pulses in 5 s",
-        "[sent 2 min late] Motion at hall (demo), 2026-11-21 13:39:00 UTC: 2 pulses in 5 s (and 98 more)",
+        "101 messages on 2 subjects since 2026-11-21 12:00:00 UTC: motion hall 100, motion yard 1\n"
+        "• Motion at hall (demo), 2026-11-21 13:39:00 UTC: 2 pulses in 5 s (and 99 more)\n"
+        "• Motion at yard (demo), 2026-11-21 13:39:50 UTC: 2 pulses in 5 s"
     ]
+
+
+def test_a_restart_forgets_nothing_and_says_nothing_twice() -> None:
+    people = People()
+    people.tell(fault(0))
+    people.tell(fault(10, state="end", text="works again"))
+
+    people.restart(now=20, away_seconds=5)
+
+    assert people.look(50) is None
+    assert people.look(60) == ("Mended: recorder, influxdb (demo), 2026-11-21 12:00:10 UTC, after 10 s: works again")
+    assert people.look(500) is None
+
+
+def test_restarts_do_not_refill_the_allowance() -> None:
+    people = People()
+
+    for number in range(600):
+        people.tell(fault(number, subject=f"thing {number}"))
+        people.restart(now=number)
+
+    assert people.most_in(HOUR) <= PER_HOUR

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from picket.config import load
+from picket.config.schema import QuietHours
 
 PROBE = """
 import json, sys
@@ -19,21 +20,21 @@ with runtime.closing:
     Notifier(runtime)
     runtime.loop.turn(0)
     figures = runtime.health.figures()
-    print(json.dumps([figures["slack"], figures["sentry"], sorted({name.split(".")[0] for name in sys.modules})]))
+    modules = sorted({name.split(".")[0] for name in sys.modules})
+    print(json.dumps([figures["slack"], figures["sentry"], figures["ping"], modules]))
 """
 
 
 @pytest.mark.parametrize(
-    ("variables", "slack", "sentry"),
+    ("variables", "awake"),
     [
-        pytest.param({}, "at rest", "at rest", id="at-rest"),
-        pytest.param({"SLACK_WEBHOOK_URL": "http://127.0.0.1:9/x"}, "awake", "at rest", id="slack-alone"),
-        pytest.param({"SENTRY_DSN": "http://key@127.0.0.1:9/1"}, "at rest", "awake", id="sentry-alone"),
+        pytest.param({}, "", id="at-rest"),
+        pytest.param({"SLACK_WEBHOOK_URL": "http://127.0.0.1:9/x"}, "slack", id="slack-alone"),
+        pytest.param({"SENTRY_DSN": "http://key@127.0.0.1:9/1"}, "sentry", id="sentry-alone"),
+        pytest.param({"PING_URL": "http://127.0.0.1:9/p"}, "ping", id="ping-alone"),
     ],
 )
-def test_a_client_is_loaded_only_for_its_address(
-    tmp_path: Path, variables: dict[str, str], slack: str, sentry: str
-) -> None:
+def test_a_client_is_loaded_only_for_its_address(tmp_path: Path, variables: dict[str, str], awake: str) -> None:
     file = tmp_path / "picket.yaml"
     file.write_text("device: demo\n")
 
@@ -46,8 +47,9 @@ def test_a_client_is_loaded_only_for_its_address(
     ).stdout
 
     *told, modules = json.loads(output)
-    assert told == [slack, sentry]
-    assert ("slack_sdk" in modules, "sentry_sdk" in modules) == (slack == "awake", sentry == "awake")
+    assert [figure != "at rest" for figure in told] == [name == awake for name in ("slack", "sentry", "ping")]
+    clients = {"slack_sdk": "slack", "sentry_sdk": "sentry"}
+    assert [client for client in clients if client in modules] == [c for c, name in clients.items() if name == awake]
 
 
 def test_the_readmes_sample_is_a_configuration(tmp_path: Path) -> None:
@@ -57,4 +59,5 @@ def test_the_readmes_sample_is_a_configuration(tmp_path: Path) -> None:
 
     config = load(tmp_path / "picket.yaml", {"SENTRY_DSN": "http://key@sentry.example/1"})
 
-    assert config.notifier.cooldown_seconds == 120
+    assert config.notifier.quiet_hours == QuietHours(begin="22:30", until="07:00", urgent=["threshold"])
+    assert config.time_zone == "Europe/Berlin"

@@ -6,7 +6,6 @@ The SDK is not initialised: its transport drops what it can't send, and says not
 import gzip
 from collections.abc import Mapping
 from http.client import HTTPException
-from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -14,9 +13,9 @@ from sentry_sdk.envelope import Envelope, Item, PayloadRef
 from sentry_sdk.utils import Dsn
 
 from picket.backoff import retry_after_seconds
-from picket.messages import Message
-from picket_notifier import reports
-from picket_notifier.delivery import AwayError, judge
+from picket.messages import Fault
+from picket_notifier.answers import AwayError, judge
+from picket_notifier.reports import report
 
 TIMEOUT_SECONDS = 5.0  # it runs on the service's loop
 CLIENT = "picket-notifier"
@@ -26,13 +25,11 @@ MENDABLE = (401, 403, 404)  # the project or its key: it is the address that is 
 class Sentry:
     """A project."""
 
-    name = "sentry"
-    topics: tuple[str, ...] = reports.TOPICS
-
-    def __init__(self, dsn: str, release: str) -> None:
+    def __init__(self, dsn: str, release: str, environment: str) -> None:
         """Read the DSN; raises ValueError for one that is none."""
         auth = Dsn(dsn).to_auth(CLIENT)
         self._release = release
+        self._environment = environment
         self._url = auth.get_api_url()
         self._headers = {
             "X-Sentry-Auth": auth.to_header(),
@@ -41,15 +38,9 @@ class Sentry:
             "User-Agent": CLIENT,
         }
 
-    def draft(self, message: Message, now: float, wall_ns: int) -> dict[str, Any] | None:  # noqa: ARG002
-        """Return the event that a message is, or None."""
-        return reports.report(message, self._release)
-
-    def due(self, now: float, wall_ns: int) -> None:
-        """Have nothing to send but for messages."""
-
-    def send(self, event: dict[str, Any], now: float) -> None:  # noqa: ARG002
-        """Post an event; raises AwayError or RefusedError."""
+    def send(self, fault: Fault, left_out: int) -> None:
+        """Post a fault as an event; raises AwayError or RefusedError."""
+        event = report(fault, self._release, self._environment, left_out)
         envelope = Envelope({"event_id": event["event_id"]}, [Item(PayloadRef(json=event), type="event")])
         request = Request(self._url, gzip.compress(envelope.serialize()), self._headers)
         try:
@@ -60,7 +51,7 @@ class Sentry:
                 status, headers, text = error.code, error.headers, error.read(200).decode(errors="replace")
         except (OSError, HTTPException) as error:
             raise AwayError(f"{type(error).__name__}: {error}") from None
-        judge(status, text, retry_seconds(headers), away=MENDABLE)
+        judge(status, text, retry_seconds(headers), MENDABLE)
 
 
 def retry_seconds(headers: Mapping[str, str]) -> float | None:
