@@ -27,3 +27,13 @@ def test_an_episode_of_this_process_is_no_orphan_while_it_goes_on() -> None:
 
     assert orphans.ends(now_ns=5) == []
     assert orphans.settled(9) == 6
+
+
+def test_an_episode_that_has_ended_holds_the_cursor_no_longer() -> None:
+    orphans = Orphans()
+    orphans.begun(event("a", "new"))
+    orphans.read(event("a", "new"), 7)
+    held = orphans.settled(8)
+    orphans.read(event("a", "end"), 9)
+
+    assert (held, orphans.settled(12)) == (6, 12)

@@ -1,12 +1,13 @@
-"""The service: states heard live, rules judged, commands asked of the guard. No broker is in the way."""
+"""The service: states and readings heard live, rules and thresholds judged. No broker is in the way."""
 
 import logging
 import secrets
 import time
 
 from picket.errors import WireError
-from picket.messages import InputState, OutputCommand, OutputState, decode, encode, utc
+from picket.messages import InputState, OutputCommand, OutputState, Reading, decode, encode, utc
 from picket.service import Runtime
+from picket_automation.alerts import Alerts
 from picket_automation.engine import Engine, Fired
 
 COMMAND_TTL_SECONDS = 5.0
@@ -15,7 +16,7 @@ log = logging.getLogger("automation")
 
 
 class Automation:
-    """Hears inputs and outputs, and commands outputs."""
+    """Hears inputs, outputs and readings; commands outputs, and alerts."""
 
     def __init__(self, runtime: Runtime) -> None:
         """Hear the states; nothing fires on how things stand at the start."""
@@ -23,15 +24,20 @@ class Automation:
         self._health = runtime.health
         self._engine = Engine(runtime.config.rules)
         self._requester = runtime.requester()
+        self._alerts = Alerts(runtime)
         self._counts = {"fired": 0, "held_back": 0, "failed": 0}
+        self._unreadable = 0
         runtime.health.figure("rules", lambda: dict(self._counts))
-        runtime.subscribe(["input.state.", "output.state."], self._hear)
+        runtime.health.figure("unreadable", lambda: self._unreadable)
+        runtime.subscribe(["input.state.", "output.state.", *self._alerts.topics], self._hear)
 
     def _hear(self, topic: str, body: bytes) -> None:
         try:
             message = decode(topic, body)
         except WireError as error:
-            log.warning("passed over: %s", error)
+            self._unreadable += 1
+            if self._unreadable == 1:
+                log.warning("unreadable, the next ones are only counted: %s", error)
             return
         match message:
             case InputState():
@@ -40,6 +46,9 @@ class Automation:
             case OutputState():
                 words = frozenset((message.state.lower(),))
                 fired = self._engine.take("output", message.output, words, self._loop.now())
+            case Reading():
+                self._alerts.hear(message)
+                return
             case _:
                 return
         for one in fired:
@@ -48,7 +57,7 @@ class Automation:
     def _act(self, fired: Fired) -> None:
         if fired.held_back:
             self._counts["held_back"] += 1
-            log.info("rule %s held back: %s", fired.rule, fired.held_back)
+            log.debug("rule %s held back: %s", fired.rule, fired.held_back)
             return
         self._counts["fired"] += 1
         now_ns = time.time_ns()

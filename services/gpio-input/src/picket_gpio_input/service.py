@@ -25,7 +25,8 @@ from picket_gpio_input.sampling.supply import Scale, SupplyPoint
 from picket_gpio_input.traces import TraceRecorder
 
 REOPEN_SECONDS = 1.0
-OWN_EVENTS = Query(topics=("event.input.",), consumer="gpio-input", wait_seconds=10.0)
+OWN_EVENTS = Query(topics=("event.input.",), consumer="gpio-input", limit=1000)
+LOOK_AGAIN_SECONDS = 600.0
 
 
 class Point:
@@ -131,17 +132,22 @@ class GpioInput:
         runtime.closing.callback(self._stopping.set)
 
     def _end_orphans(self, batch: Batch) -> None:
-        """Read the journal once to its end, and end what a killed process left open."""
+        """Read the journal to its end, and end what a killed process left open.
+
+        Now and then again, so that the next process has little to read and the journal nothing to keep for it.
+        """
         for entry in batch.entries:
             with suppress(WireError):
                 event = decode(entry.topic, entry.body)
                 if isinstance(event, InputEvent):
                     self._orphans.read(event, entry.id)
-        self._reader.commit(self._orphans.settled(batch.cursor))
-        if len(batch.entries) < OWN_EVENTS.limit:
-            self._reader.pause(math.inf)
-            for event in self._orphans.ends(time.time_ns()):
-                self._runtime.producer.publish(f"event.input.{event.input}", event)
+        if len(batch.entries) == OWN_EVENTS.limit:
+            self._reader.commit(batch.cursor)  # even past what goes on: the next read begins at the stored cursor
+            return
+        self._reader.progress(self._orphans.settled(batch.cursor))
+        self._reader.pause(LOOK_AGAIN_SECONDS)
+        for event in self._orphans.ends(time.time_ns()):
+            self._runtime.producer.publish(f"event.input.{event.input}", event)
 
     def _close_points(self) -> None:
         for point in self._points.values():

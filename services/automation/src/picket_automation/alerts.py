@@ -1,0 +1,73 @@
+"""Alerts of thresholds: begun and ended on readings as they come, and gone on with after a restart."""
+
+import time
+from contextlib import suppress
+
+from picket.bus.journal import Batch, Query
+from picket.bus.unended import Unended
+from picket.errors import WireError
+from picket.messages import Reading, ThresholdEvent, decode
+from picket.service import Runtime
+from picket_automation.thresholds import Thresholds
+
+OWN_EVENTS = Query(topics=("event.threshold.",), consumer="automation", limit=1000)
+TICK_SECONDS = 1.0
+LOOK_AGAIN_SECONDS = 600.0
+
+
+class Alerts:
+    """Publishes the beginning and the end of each alert."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        """Begin by reading what the last process left without an end; nothing is published before that is known."""
+        self._loop = runtime.loop
+        self._health = runtime.health
+        self._producer = runtime.producer
+        self._thresholds = Thresholds(runtime.config.thresholds)
+        self._unended = Unended[ThresholdEvent]()
+        self._settled = False
+        self._reader = runtime.read_journal(OWN_EVENTS, self._read)
+        runtime.loop.every(TICK_SECONDS, lambda: self._publish(self._thresholds.tick(runtime.loop.now())))
+        runtime.health.figure("alerts", self._going)
+
+    @property
+    def topics(self) -> list[str]:
+        """Name the readings to hear."""
+        return sorted({f"reading.{watch.settings.source}" for watch in self._thresholds.watches.values()})
+
+    def hear(self, reading: Reading) -> None:
+        """Take in a reading."""
+        for name, watch in self._thresholds.watches.items():
+            if watch.settings.source == reading.source:
+                self._look_for(watch.settings.quantity, reading, f"threshold {name}")
+        self._publish(self._thresholds.take(reading, self._loop.now()))
+
+    def _look_for(self, quantity: str, reading: Reading, subject: str) -> None:
+        if quantity in reading.values:
+            self._health.end(subject, f"{reading.source} measures {quantity} now")
+        else:
+            there_are = ", ".join(sorted(reading.values)) or "nothing"
+            self._health.begin(subject, f"{reading.source} measures no {quantity!r}; it measures {there_are}")
+
+    def _read(self, batch: Batch) -> None:
+        """Read the journal to its end, and now and then again, so that the next process has little to read."""
+        for entry in batch.entries:
+            with suppress(WireError):
+                event = decode(entry.topic, entry.body)
+                if isinstance(event, ThresholdEvent):
+                    self._unended.read(event, entry.id)
+        if len(batch.entries) == OWN_EVENTS.limit:
+            self._reader.commit(batch.cursor)  # even past what goes on: the next read begins at the stored cursor
+            return
+        self._reader.progress(self._unended.settled(batch.cursor))
+        self._reader.pause(LOOK_AGAIN_SECONDS)
+        if not self._settled:
+            self._settled = True
+            self._publish(self._thresholds.settle(self._unended.events(), self._loop.now(), time.time_ns()))
+
+    def _publish(self, events: list[ThresholdEvent]) -> None:
+        for event in events:
+            self._producer.publish(f"event.threshold.{event.threshold}", event)
+
+    def _going(self) -> list[str]:
+        return [name for name, watch in self._thresholds.watches.items() if watch.alert]
