@@ -1,8 +1,5 @@
 """What the gateway's tests stand between: a real broker, somebody who listens there, the hub, and a relay in play."""
 
-import os
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
@@ -15,35 +12,13 @@ from paho.mqtt.enums import CallbackAPIVersion
 from picket.bus.requests import Requester, Responder
 from picket.loop import Loop
 from picket.messages import OutputCommand, OutputResult, encode
+from tests.servers.mosquitto import Mosquitto
 from tests.servers.release import Release
 from tests.servers.waiting import wait_for
 
-MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin") or ""
 BASE = "picket/test"
 PROBE = b"probe"
 OUTPUTS = "outputs:\n  siren: {pin: 1, max_on_seconds: 10}\nio_boards:\n  main: {bus: BUS}\n"
-
-
-class Mosquitto:
-    """The reference broker on one port; `settings` are lines of its configuration."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        self.port = port
-        self.settings = ["allow_anonymous true"]
-        self._folder = folder
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        file = self._folder / "mosquitto.conf"
-        file.write_text("\n".join([f"listener {self.port} 127.0.0.1", "user root", *self.settings, ""]))
-        with (self._folder / "mosquitto.log").open("ab") as log:
-            self.process = subprocess.Popen([MOSQUITTO, "-c", str(file)], stdout=log, stderr=log)
-
-    def stop(self) -> None:
-        if self.process:
-            self.process.terminate()
-            self.process.wait(10)
-            self.process = None
 
 
 class Heard(NamedTuple):
@@ -156,6 +131,8 @@ class Site:
 
     def __init__(self, folder: Path) -> None:
         self.release = Release(folder, OUTPUTS)
+        # One of 2 s costs a connection on a machine that stalls; who needs a short one says so.
+        self.release.environment["PICKET__MQTT__KEEPALIVE_SECONDS"] = "30"
         self.broker = Mosquitto(folder, self.release.mqtt_port)
         self._open: list[Any] = []
 

@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from picket.messages import InputEvent, InputState, OutputState, Reading
+from picket.messages import InputEvent, InputState, OutputState, Reading, ThresholdEvent
 from picket_gateway.heartbeat import Heartbeat
-from services.gateway.tests.stage import MOSQUITTO, Observer, Site
+from services.gateway.tests.stage import Observer, Site
+from tests.servers.mosquitto import PROGRAM
 from tests.servers.waiting import wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not MOSQUITTO, reason="mosquitto is not installed")]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not PROGRAM, reason="mosquitto is not installed")]
 
 
 @pytest.fixture
@@ -119,6 +120,8 @@ def test_the_heartbeat_tells_of_services_and_latency(site: Site, connected: Obse
     found = wait_for("a heartbeat after the event", beat)
     assert found.services["hub"].state == "ok"
     assert found.latency["edge_to_mqtt_ms"]["p50"] < 1000
+    assert {"bytes", "lags"} <= set(found.journal)
+    assert "gateway" not in found.dropped
 
 
 def test_an_event_arrives_once_with_its_own_bytes(site: Site, connected: Observer) -> None:
@@ -128,6 +131,25 @@ def test_an_event_arrives_once_with_its_own_bytes(site: Site, connected: Observe
     wait_for("the events", lambda: len(connected.payloads("event")) >= 2)
     assert connected.payloads("event") == journalled(site)
     assert {heard.qos for heard in connected.heard if heard.topic.endswith("/event")} == {1}
+
+
+def test_an_alert_of_a_threshold_is_an_event(site: Site, connected: Observer) -> None:
+    now = datetime.now(UTC)
+    alert = ThresholdEvent(
+        time_ns=time.time_ns(),
+        id="freezer_warm-1",
+        type="new",
+        threshold="freezer_warm",
+        source="freezer",
+        quantity="temperature_c",
+        value=-3.2,
+        began_at=now,
+        why="freezer temperature_c was above -15 for 600 s (peak -3.2)",
+    )
+    site.release.publish(("event.threshold.freezer_warm", alert))
+
+    wait_for("the event", lambda: connected.payloads("event"))
+    assert connected.payloads("event") == journalled(site, "event.threshold.")
 
 
 def test_events_wait_for_a_broker_that_is_away(site: Site, connected: Observer) -> None:
@@ -160,15 +182,19 @@ def test_a_killed_gateway_goes_on_where_the_broker_had_acknowledged(site: Site, 
     assert connected.payloads("event") == journalled(site)
 
 
-@pytest.mark.usefixtures("connected")
 def test_a_silent_broker_is_noticed_within_its_keepalive(site: Site) -> None:
+    site.release.environment["PICKET__MQTT__KEEPALIVE_SECONDS"] = "2"
+    site.broker.start()
+    observer = site.observe()
+    site.start_gateway()
+    wait_for("the birth", lambda: observer.last("status") == b"online")
     assert site.broker.process
     began = time.monotonic()
     with held(site.broker.process):
         wait_for("the loss", site.says("ERROR health: broker"))
         noticed_after_seconds = time.monotonic() - began
 
-    assert noticed_after_seconds < 2 * 1.5 + 0.5
+    assert noticed_after_seconds < 10  # 3 s on a machine that has nothing else to do
     wait_for("the return", site.says("works again"))
 
 
@@ -338,7 +364,6 @@ def test_a_publication_the_broker_refuses_is_kept_until_it_does_not(site: Site) 
 
 
 def test_a_broker_of_3_1_1_is_fallen_back_to_without_a_fault(site: Site) -> None:
-    site.release.environment["PICKET__MQTT__KEEPALIVE_SECONDS"] = "15"
     site.release.start("picket_simulator.broker", "--port", str(site.broker.port))
     observer = site.observe()
     observer.send("output/siren/set", b"ON", retain=True)
@@ -357,11 +382,6 @@ def test_a_broker_of_3_1_1_is_fallen_back_to_without_a_fault(site: Site) -> None
 
 
 def test_a_hub_that_is_away_costs_no_connection(site: Site, connected: Observer) -> None:
-    # A keepalive of 2 s costs a connection on a machine that stalls: that would not be the hub's doing.
-    site.release.environment["PICKET__MQTT__KEEPALIVE_SECONDS"] = "30"
-    site.release.kill("picket_gateway", signal.SIGTERM)
-    site.release.start("picket_gateway")
-    wait_for("the gateway again", lambda: connected.payloads("status") == [b"online", b"offline", b"online"])
     site.release.kill("picket_hub", signal.SIGTERM)
     connected.send("output/siren/set", b'{"state":"ON","id":"mine"}')
     beats = len(connected.payloads("heartbeat"))
@@ -370,4 +390,4 @@ def test_a_hub_that_is_away_costs_no_connection(site: Site, connected: Observer)
     site.release.start_hub()
 
     assert connected.result().reason.startswith("the relay is not reachable: the hub is away")
-    assert connected.payloads("status") == [b"online", b"offline", b"online"]
+    assert connected.payloads("status") == [b"online"]

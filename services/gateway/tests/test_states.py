@@ -61,6 +61,8 @@ def test_what_is_no_number_is_null(value: float) -> None:
     ("topic", "expected"),
     [
         ("event.input.hall", "event"),
+        ("event.threshold.freezer_warm", "event"),
+        ("event.threshold.a/b", None),
         ("output.result.siren", "output/siren/result"),
         ("output.result.a+b", None),
         ("output.result.", None),

@@ -11,8 +11,9 @@ from picket.service import Runtime
 from picket_gateway.broker import Broker
 from picket_gateway.delivery import Delivery
 from picket_gateway.dispatch import Dispatch
-from picket_gateway.heartbeat import Heartbeat, Info, Vitals
+from picket_gateway.heartbeat import Heartbeat, Info
 from picket_gateway.states import Retained, retained
+from picket_gateway.vitals import Vitals
 
 HEARTBEAT_SECONDS = 5.0
 LIVE = ("input.state.", "output.state.", "output.result.", "reading.", "health.")
@@ -48,7 +49,7 @@ class Gateway:
         self._delivery = Delivery(runtime, self._publish_event, self._vitals)
         runtime.subscribe(LIVE, self._hear)
         runtime.health.figure("commands", lambda: dict(self._dispatch.counts))
-        runtime.health.figure("latency", self._vitals.latency)
+        runtime.health.figure("edge_to_mqtt_ms", self._vitals.edge_to_mqtt_ms.summary)
         runtime.health.figure("unreadable", lambda: self._unreadable)
         runtime.loop.at(0, self._broker.connect)
         runtime.loop.every(HEARTBEAT_SECONDS, self._beat)
@@ -119,6 +120,8 @@ class Gateway:
             release=self._release,
             services=self._vitals.services(now),
             latency=self._vitals.latency(),
+            journal=self._vitals.journal(),
+            dropped=self._vitals.dropped(),
         )
         self._broker.publish(f"{self._base}/heartbeat", encode(beat))
 
