@@ -1,11 +1,13 @@
 import os
+import shutil
 import socket
 from pathlib import Path
 
 import pytest
 
 from picket.config import load_with_origins
-from picket_base.run import StartError, check_ports, has_own_broker, refuse_a_second
+from picket_base.programs import StartError
+from picket_base.run import banner, check_ports, has_own_broker, plan, refuse_a_second
 
 PORTS = """
 hub: {{ingest_port: {0}, live_port: {1}, request_port: {2}}}
@@ -49,3 +51,16 @@ def test_a_second_start_in_the_same_folder_is_refused_and_a_stale_number_is_not(
     refuse_a_second(tmp_path)  # this process is no supervisord
     (tmp_path / "supervisord.pid").write_text("rubbish")
     refuse_a_second(tmp_path)
+
+
+def test_logs_are_forwarded_where_a_server_is_named_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name, **_: f"/usr/sbin/{name}")
+    file = configuration(tmp_path)
+    plain = load_with_origins(file, {"MQTT_HOST": "mqtt.lan"})
+    named = load_with_origins(file, {"MQTT_HOST": "mqtt.lan", "RSYSLOG_SERVER": "logs.lan"})
+
+    assert "rsyslogd" not in [program.name for program in plan(plain, tmp_path)]
+    assert plan(named, tmp_path)[0].name == "rsyslogd"
+    assert "and to logs.lan" in banner(named, plan(named, tmp_path), tmp_path)

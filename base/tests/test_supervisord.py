@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from picket_base.programs import Program, python
-from picket_base.supervisord import control_socket, render
+from picket_base.supervisord import render
 
 
 def parsed(*programs: Program, folder: str = "/data") -> RawConfigParser:
@@ -33,6 +33,16 @@ def test_blanks_and_percent_signs_survive_supervisords_own_reading() -> None:
     assert program["command"] == "'/opt/my programs/x' 50%%"
 
 
+def test_a_program_is_stopped_by_the_signal_it_is_to_be_stopped_by() -> None:
+    killed = parsed(Program("x", ("x",), 1, stop_signal="KILL"), python("hub", "picket_hub", priority=2))
+
+    assert [killed[f"program:{name}"]["stopsignal"] for name in ("x", "hub")] == ["KILL", "TERM"]
+
+
 @pytest.mark.parametrize("folder", ["/data", "/" + "long/" * 30], ids=["short", "long"])
-def test_the_control_socket_fits_the_kernels_bound(folder: str) -> None:
-    assert len(str(control_socket(Path(folder)))) < 108
+def test_the_control_socket_fits_the_kernels_bound_and_is_the_one_that_is_asked(folder: str) -> None:
+    configuration = parsed(folder=folder)
+
+    file = configuration["unix_http_server"]["file"]
+    assert len(file) < 108
+    assert configuration["supervisorctl"]["serverurl"] == f"unix://{file}"

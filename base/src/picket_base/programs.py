@@ -5,10 +5,15 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from picket.config import Config
+from picket.errors import PicketError
 
 # Started from low to high, stopped from high to low, one after the other: what others need starts first and stops last.
 # The guard stops first of all, while the gateway can still say that its outputs are off; its watcher outlives it.
-SIMULATOR, BROKER, HUB, GATEWAY, CONSUMER, PRODUCER, CONSOLE, WATCHER, GUARD = range(10, 100, 10)
+LOGS, SIMULATOR, BROKER, HUB, GATEWAY, CONSUMER, PRODUCER, CONSOLE, WATCHER, GUARD = range(10, 110, 10)
+
+
+class StartError(PicketError, RuntimeError):
+    """The release can't be started here."""
 
 
 class Program(NamedTuple):
@@ -18,6 +23,7 @@ class Program(NamedTuple):
     command: tuple[str, ...]
     priority: int
     own_log: bool = True
+    stop_signal: str = "TERM"
 
 
 def python(name: str, *module_and_arguments: str, priority: int, own_log: bool = True) -> Program:

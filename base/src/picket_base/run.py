@@ -9,16 +9,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from picket.config import Loaded, load_with_origins
-from picket.errors import PicketError
 from picket_base.broker import broker
-from picket_base.programs import CONSOLE, SIMULATOR, Program, python, services, simulated
+from picket_base.programs import CONSOLE, SIMULATOR, Program, StartError, python, services, simulated
+from picket_base.rsyslog import forwarder
 from picket_base.supervisord import render
 
 HELP = "run the whole release on this machine, simulator and broker included (Ctrl-C stops it)"
-
-
-class StartError(PicketError, RuntimeError):
-    """The release can't be started here."""
 
 
 def add_arguments(_parser: argparse.ArgumentParser) -> None:
@@ -46,9 +42,9 @@ def run(_arguments: argparse.Namespace) -> NoReturn:
 
 
 def plan(loaded: Loaded, folder: Path) -> list[Program]:
-    """Return all programs for a configuration."""
+    """Return all programs for a configuration; raises StartError for one that is not installed."""
     config = loaded.config
-    programs = services(config)
+    programs = [*forwarder(config, folder), *services(config)]
     if simulated(config):
         programs.append(python("simulator", "picket_simulator", priority=SIMULATOR))
     if has_own_broker(loaded):
@@ -103,8 +99,9 @@ def banner(loaded: Loaded, programs: list[Program], folder: Path) -> str:
         ("inputs", ", ".join(config.inputs) or "none"),
         ("outputs", ", ".join(config.outputs) or "none"),
         ("InfluxDB", config.recorder.url or "at rest (INFLUX_URL)"),
+        ("logs", f"{folder.name}/log" + (f", and to {config.rsyslog_server}" if config.rsyslog_server else "")),
         ("processes", ", ".join(program.name for program in programs)),
-        ("data", f"{folder}  (logs in {folder.name}/log)"),
+        ("data", str(folder)),
         ("try", "picket simulate walk hall   picket watch   picket doctor   picket simulate chips"),
     ]
     return "Picket runs on this machine; Ctrl-C stops it.\n" + "\n".join(f"  {name:10} {text}" for name, text in rows)

@@ -1,21 +1,19 @@
 """Render the supervisord configuration of a set of programs: pure text, started by whoever asked for it."""
 
 import shlex
-import tempfile
 from collections.abc import Iterable
-from hashlib import sha256
 from pathlib import Path
 
+from picket.unix_socket import socket_path
 from picket_base.programs import Program
 
 STOP_SECONDS = 8
 LOG_BYTES = 1_000_000
-LONGEST_SOCKET_PATH = 100  # the kernel's bound is 108
 
 
 def render(programs: Iterable[Program], folder: Path) -> str:
     """Return the configuration; logs, process id and control socket lie in `folder`."""
-    control = control_socket(folder)
+    control = socket_path(folder, "supervisor.sock")
     head = f"""\
 ; Written by `picket run`: change the configuration, not this.
 [supervisord]
@@ -40,14 +38,6 @@ serverurl = unix://{_escaped(control)}
     return head + "".join(_section(program, folder) for program in programs)
 
 
-def control_socket(folder: Path) -> Path:
-    """Return where supervisorctl finds supervisord; a folder with a long path has it elsewhere."""
-    beside = folder / "supervisor.sock"
-    if len(str(beside)) < LONGEST_SOCKET_PATH:
-        return beside
-    return Path(tempfile.gettempdir()) / f"picket-{sha256(str(folder).encode()).hexdigest()[:12]}.sock"
-
-
 def _section(program: Program, folder: Path) -> str:
     if program.own_log:
         log = f"{_escaped(folder)}/log/{program.name}.log\nstdout_logfile_maxbytes = {LOG_BYTES}"
@@ -60,6 +50,7 @@ priority = {program.priority}
 autorestart = true
 startsecs = 1
 startretries = 100000
+stopsignal = {program.stop_signal}
 stopwaitsecs = {STOP_SECONDS}
 redirect_stderr = true
 stdout_logfile = {log}

@@ -97,11 +97,13 @@ class Watch:
 
 
 class Invariants(RuleBasedStateMachine):
-    """The device, and all that may befall it."""
+    """The device, and all that may befall it; a run's folders lie in `parent`."""
+
+    parent: Path
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="picket-relay-"))
+        self.folder = Path(tempfile.mkdtemp(dir=self.parent))
         self.gear = Gear(self.folder, OUTPUTS, DEAD_TIME_SECONDS)
         self.watch = Watch(self.gear)
         self.answered: list[tuple[str, OnOff, float | None, Answer]] = []
@@ -217,9 +219,11 @@ class Invariants(RuleBasedStateMachine):
         self.watch.look()
 
     def teardown(self) -> None:
-        self.watch.look()
-        self.gear.kill()
-        shutil.rmtree(self.folder)
+        try:
+            self.watch.look()
+        finally:
+            self.gear.kill()
+            shutil.rmtree(self.folder)
 
     def _restart(self, pause: float) -> None:
         if self.gear.disk_full:
@@ -231,7 +235,8 @@ class Invariants(RuleBasedStateMachine):
         self.answered = [entry for entry in self.answered if entry[3].accepted and entry[1] == "ON"]
 
 
-def test_no_output_is_on_by_accident_whatever_happens() -> None:
+def test_no_output_is_on_by_accident_whatever_happens(tmp_path: Path) -> None:
+    Invariants.parent = tmp_path  # what a killed run leaves there, pytest takes away
     run_state_machine_as_test(
         Invariants,
         settings=settings(

@@ -13,7 +13,7 @@ if __name__ == "__main__":
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         config = load()
-        log.set_up(config.log_level)
+        log.set_up("simulator", config)
         with Server(config):
             signal.sigwait(signals)
     except (ConfigError, OSError) as error:

@@ -43,7 +43,7 @@ def main() -> None:
     """Run the broker; exits with 1 when it cannot start."""
     parser = argparse.ArgumentParser(prog="python -m picket_simulator.broker", description="An MQTT broker in memory.")
     parser.add_argument("--port", type=int, default=1883)
-    log.set_up("info")
+    log.to_stdout("broker")
     logging.getLogger("amqtt").setLevel(logging.CRITICAL)  # it reports every hang-up, with a traceback
     logging.getLogger("transitions").setLevel(logging.WARNING)
     try:

@@ -1,7 +1,6 @@
 """The guard's side of being watched: it says what is to be done without it, beats, and hears what the watcher did."""
 
 import json
-import logging
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,8 +17,6 @@ START_SECONDS = 5.0  # before the loop turns; and each chip may wait for its bus
 LOOK_SECONDS = 1.0
 WATCHER_SILENT_SECONDS = 3.0
 WATCHER_COMES_SECONDS = 15.0
-
-log = logging.getLogger("watched")
 
 
 class Watched:
@@ -77,8 +74,9 @@ class Watched:
         except FileNotFoundError:
             return
         except OSError as error:
-            log.warning("%s: %s", told, error)
+            self._health.begin("watcher's record", f"{told}: {error.strerror}")
             return
+        self._health.end("watcher's record")
         for line in lines:
             with suppress(ValueError, LookupError, TypeError):
                 entry = json.loads(line)

@@ -176,7 +176,8 @@ class Watcher:
     def _say(self, text: str) -> None:
         if text != self._said:
             self._said = text
-            print(f"watcher: {text}", flush=True)  # noqa: T201
+            now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            print(f"{now} relay-watcher INFO watcher: {text}", flush=True)  # noqa: T201
 
 
 def record_file(data_dir: object) -> str:
