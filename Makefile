@@ -48,8 +48,10 @@ format: $(READY)  ## format the code and mend what the linter can
 bench: $(READY)  ## measurements as JSON lines; BENCH=<name> for one
 	@$(BIN)/python -m tests.bench $(BENCH)
 
-soak: $(READY)  ## long runs: 10,000 random steps at the output guard
-	@PICKET_SOAK_STEPS=10000 $(BIN)/pytest services/relay/tests/test_invariants.py $(ARGS)
+soak: $(READY)  ## long runs: 10,000 random steps at the output guard, 500 random kills of services and servers
+	@tests/prepare.sh
+	@PICKET_SOAK_STEPS=10000 PICKET_SOAK_KILLS=500 $(BIN)/pytest -o timeout=3600 \
+		services/relay/tests/test_invariants.py tests/test_nothing_lost.py $(ARGS)
 
 lock: $(UV)  ## resolve anew and write requirements.lock
 	@$(UV) lock --quiet

@@ -312,14 +312,14 @@ def test_events_and_readings_are_in_influxdb_once_after_it_was_away(tmp_path: Pa
             database.start()
             wait_for("the events", lambda: len(database.query('SELECT * FROM "input"')) == 2, 90)
             rows = database.query('SELECT * FROM "input"')
-            times = [reading["time_ns"] for reading in whole.journal("reading.host")]
+            times = [reading["time_ns"] // 1000 for reading in whole.journal("reading.host")]
             wait_for("the readings", lambda: len(database.query('SELECT "load_1m" FROM "host"')) >= len(times))
         finally:
             observer.close()
             whole.stop()
-        readings = [row["time"] for row in database.query('SELECT "load_1m" FROM "host"')]
+        readings = [row["time"] // 1000 for row in database.query('SELECT "load_1m" FROM "host"')]
 
-    assert sorted(row["time"] for row in rows) == [event["time_ns"] for event in events]
+    assert sorted(row["time"] // 1000 for row in rows) == [event["time_ns"] // 1000 for event in events]
     assert len(readings) == len(set(readings)) and set(times) <= set(readings)
 
 

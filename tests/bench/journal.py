@@ -1,6 +1,8 @@
-"""What the hub carries: messages a second with every one committed, and the live fan-out while it commits.
+"""What the hub carries: messages a second with every one committed, the live fan-out while it commits, and what of
+its memory and of the card that takes.
 
 The peer of the first is a raw pyzmq DEALER to a ROUTER that acknowledges and keeps nothing: no JSON, no journal.
+What is written is the kernel's account of the hub: pages that must go to the disk. In memory (tmpfs) that is nothing.
 """
 
 import time
@@ -14,15 +16,20 @@ import msgspec
 import zmq
 
 from picket.bus import HEADER, U64
+from picket.bus.journal import JournalReader, Query
 from picket.bus.producer import WINDOW, Producer
 from picket.bus.subscriber import Subscriber
 from picket.messages import Reading, encode
+from picket_hub.wear import written_bytes
 from tests.bench.figures import Figure, p50, p99, progress
+from tests.bench.memory import private, rollup
 from tests.servers.ports import free_ports
 from tests.servers.release import Release
 
 MESSAGES = 60_000
 RAW_MESSAGES = 200_000
+MANY_MESSAGES = 1_000_000
+TRICKLE_SECONDS = 30
 HIGH_WATER = 4_000  # of a producer's outbox, well below what it would begin to drop at
 PATIENCE_SECONDS = 30.0
 PER_SECOND = 1_000
@@ -32,17 +39,19 @@ READING = Reading(time_ns=0, source="bench", kind="air", values={"pm25": 7.4, "p
 
 
 def run() -> Iterator[Figure]:
-    """Measure throughput, then latency."""
+    """Measure throughput, latency, and what they take."""
     with TemporaryDirectory(prefix="picket-bench-") as folder, Release(Path(folder)) as release:
         release.start_hub()
         yield throughput(release)
         yield from latency(release)
+        yield trickle(release)
+        yield from many(release)
 
 
 def throughput(release: Release) -> Figure:
     """Measure messages a second from one producer."""
     progress(f"  {MESSAGES} messages into the journal")
-    committed = through_the_hub(release)
+    committed = through_the_hub(release, MESSAGES)
     progress(f"  {RAW_MESSAGES} messages through bare sockets")
     return Figure(
         case=f"{MESSAGES} readings, one producer, all committed",
@@ -70,11 +79,60 @@ def latency(release: Release) -> Iterator[Figure]:
         )
 
 
-def through_the_hub(release: Release) -> float:
+def many(release: Release) -> Iterator[Figure]:
+    """Measure what a million messages leave behind in the hub, and what they wrote."""
+    progress(f"  {MANY_MESSAGES} messages into the journal")
+    process = release.processes["picket_hub"].pid
+    memory, written = rollup(process), written_by(process)
+    through_the_hub(release, MANY_MESSAGES)
+    after = rollup(process)
+    case = f"after {MANY_MESSAGES} readings, from after {MESSAGES}"
+    yield Figure(case=case, metric="hub_resident_growth", value=(after["Rss"] - memory["Rss"]) / 1024, unit="MB")
+    yield Figure(case=case, metric="hub_private_growth", value=(private(after) - private(memory)) / 1024, unit="MB")
+    yield per_message(f"{MANY_MESSAGES} readings at once", written_by(process) - written, MANY_MESSAGES)
+
+
+def trickle(release: Release) -> Figure:
+    """Measure what a quiet device writes: a reading a second, and a consumer that commits its cursor after each."""
+    progress(f"  a reading a second, {TRICKLE_SECONDS} s")
+    process = release.processes["picket_hub"].pid
+    producer = release.producer("trickle")
+    query = Query(topics=(TOPIC,), consumer="bench", start="latest", wait_seconds=5)
+    reader = JournalReader(release.context, release.endpoints, query, lambda batch: reader.commit(batch.cursor))
+    written = written_by(process)
+    for _ in range(TRICKLE_SECONDS):
+        producer.publish(TOPIC, msgspec.structs.replace(READING, time_ns=time.time_ns()))
+        following = time.monotonic() + 1
+        while time.monotonic() < following:
+            for client in (producer, reader):
+                client.tick()
+                client.receive()
+            reader.socket.poll(50)
+    producer.flush(PATIENCE_SECONDS)
+    reader.close()
+    producer.close()
+    return per_message("a reading a second, and its consumer's cursor", written_by(process) - written, TRICKLE_SECONDS)
+
+
+def per_message(case: str, written: int, messages: int) -> Figure:
+    """Return a figure of bytes that went to the disk."""
+    value = written / messages
+    body = len(encode(READING))
+    return Figure(
+        case=case, metric="written_per_message", value=value, unit="B", against="its body", ratio=value / body
+    )
+
+
+def written_by(process: int) -> int:
+    """Return what the kernel counts as written by a process."""
+    return written_bytes(Path(f"/proc/{process}/io")) or 0
+
+
+def through_the_hub(release: Release, messages: int) -> float:
     """Return messages a second from the first `publish` to the last one's commit."""
     producer = release.producer("bench")
     begin = time.monotonic()
-    for _ in range(MESSAGES):
+    for _ in range(messages):
         producer.publish(TOPIC, msgspec.structs.replace(READING, time_ns=time.time_ns()))
         if producer.pending >= WINDOW:
             producer.receive()
@@ -82,7 +140,7 @@ def through_the_hub(release: Release) -> float:
             await_acks(producer)
     producer.flush(PATIENCE_SECONDS)
     seconds = time.monotonic() - begin
-    done = MESSAGES - producer.pending - producer.dropped
+    done = messages - producer.pending - producer.dropped
     producer.close()
     return done / seconds
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,11 +19,12 @@ from picket.bus.subscriber import Subscriber
 from picket.config import Config, load
 from picket.errors import BusError
 from picket.messages import Message
+from picket_hub.rescue import Remains
 from tests.servers.ports import free_ports
 from tests.servers.waiting import wait_for
 
 # What would change the configuration is the test's to set.
-OURS = ("PICKET", "MQTT_", "INFLUX_", "SLACK_", "SENTRY_")
+OURS = ("PICKET", "MQTT_", "INFLUX_", "SLACK_", "SENTRY_", "RSYSLOG_")
 
 
 class Release:
@@ -122,14 +122,13 @@ class Release:
             batch = read_once(self.endpoints, Query(topics=topics or ("",), after=after, limit=1000))
             found += batch.entries
             after = batch.cursor
-            if len(batch.entries) < 1000:
+            if not batch.entries:
                 return found
 
     def consumers(self) -> set[str]:
         """Name the consumers that have read of the journal."""
-        file = Path(self.config.data_dir) / "journal.sqlite"
-        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as journal:
-            return {name for (name,) in journal.execute("SELECT consumer FROM cursors")}
+        with closing(Remains(Path(self.config.data_dir) / "journal.sqlite")) as remains:
+            return {name for kind, name in remains.survey() if kind == "cursor"}
 
     def producer(self, name: str) -> Producer:
         """Return a producer of this test's own."""

@@ -35,7 +35,7 @@ class Whole:
         file = folder / "config" / "picket.yaml"
         bus = f"sim://127.0.0.1:{ports['PICKET__SIMULATOR__BUS_PORT']}"
         file.write_text(file.read_text().replace("sim://127.0.0.1:7701", bus))
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PICKET", "MQTT_", "INFLUX_"))}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PICKET", "MQTT_", "INFLUX_", "RSYSLOG_"))}
         self.environment = {**kept, **ports, **environment}
         self.mqtt_port = int(self.environment["MQTT_PORT"])
         self.process: subprocess.Popen[bytes] | None = None

@@ -1,0 +1,56 @@
+"""The reference broker, as a process that can be stopped, killed and started again on the same port and data."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+PROGRAM = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or ""
+
+# What changes is on the disk before more is read, and nothing is left out for a client that is away or slow.
+ON_DISK = (
+    "persistence true",
+    "autosave_on_changes true",
+    "autosave_interval 1",
+    "max_queued_messages 0",
+    "max_inflight_messages 0",
+    "set_tcp_nodelay true",  # else what it has sent may still wait in its own kernel buffer, and dies with it
+)
+
+
+class Mosquitto:
+    """A broker on one port of the loopback; `settings` are lines of its configuration."""
+
+    def __init__(self, folder: Path, port: int, *settings: str) -> None:
+        """Keep everything in `folder`; nothing runs yet."""
+        self.port = port
+        self.settings = ["allow_anonymous true", *settings]
+        self.process: subprocess.Popen[bytes] | None = None
+        self._folder = folder
+
+    @property
+    def database(self) -> Path:
+        """Name the file that holds sessions and messages, where `settings` ask for one."""
+        return self._folder / "mosquitto.db"
+
+    def start(self) -> None:
+        """Start the broker; it listens some milliseconds later."""
+        file = self._folder / "mosquitto.conf"
+        place = f"persistence_location {self._folder}/"
+        file.write_text("\n".join([f"listener {self.port} 127.0.0.1", "user root", place, *self.settings, ""]))
+        with (self._folder / "mosquitto.log").open("ab") as log:
+            self.process = subprocess.Popen([PROGRAM, "-c", str(file)], stdout=log, stderr=log)
+
+    def stop(self) -> None:
+        """Stop it as an administrator would."""
+        if self.process:
+            self.process.terminate()
+            self.process.wait(10)
+            self.process = None
+
+    def kill(self) -> None:
+        """End it by SIGKILL."""
+        if self.process:
+            self.process.kill()
+            self.process.wait(10)
+            self.process = None
