@@ -21,6 +21,7 @@ from picket.bus.producer import WINDOW, Producer
 from picket.bus.subscriber import Subscriber
 from picket.messages import Reading, encode
 from picket_hub.wear import written_bytes
+from tests.bench import recorder
 from tests.bench.figures import Figure, p50, p99, progress
 from tests.bench.memory import private, rollup
 from tests.servers.ports import free_ports
@@ -39,13 +40,14 @@ READING = Reading(time_ns=0, source="bench", kind="air", values={"pm25": 7.4, "p
 
 
 def run() -> Iterator[Figure]:
-    """Measure throughput, latency, and what they take."""
+    """Measure throughput, latency, and what they take; then the recorder behind it."""
     with TemporaryDirectory(prefix="picket-bench-") as folder, Release(Path(folder)) as release:
         release.start_hub()
         yield throughput(release)
         yield from latency(release)
         yield trickle(release)
         yield from many(release)
+    yield from recorder.run()
 
 
 def throughput(release: Release) -> Figure:

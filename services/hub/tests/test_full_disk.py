@@ -12,8 +12,9 @@ import zmq
 from picket.bus.journal import Query
 from picket.messages import Fault, Reading
 from picket_hub.folder import disk_bytes
-from picket_hub.journal import Appended, Journal
-from picket_hub.keeper import Committed, Keeper, Report, Said
+from picket_hub.jobs import Appended, Committed, Report, Said
+from picket_hub.journal import Journal
+from picket_hub.keeper import Keeper
 from tests.servers.release import Release
 from tests.servers.waiting import wait_for
 

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from picket.bus.journal import Query
-from picket_hub.journal import Appended, Journal
+from picket_hub.jobs import Appended
+from picket_hub.journal import Journal
 
 
 def message(seq: int, topic: str = "event.input.hall", body: bytes = b"{}", time_ns: int = 10**18) -> Appended:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from picket.bus.journal import Query
-from picket_hub.journal import Appended, Journal
-from picket_hub.keeper import GROUP, HOLD_SECONDS, Answer, Committed, Flush, Keeper, Read, Report, Said
+from picket_hub.jobs import Answer, Appended, Committed, Flush, Read, Report, Said
+from picket_hub.journal import Journal
+from picket_hub.keeper import GROUP, HOLD_SECONDS, Keeper
 
 
 class Kept:

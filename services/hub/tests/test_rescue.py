@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from picket.bus.journal import Query
-from picket_hub.journal import Appended, Journal
+from picket_hub.jobs import Appended
+from picket_hub.journal import Journal
 from picket_hub.layout import PAGE_BYTES
 
 COUNT = 1200

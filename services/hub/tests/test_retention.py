@@ -8,7 +8,8 @@ import pytest
 
 from picket.bus.journal import Query
 from picket_hub.folder import disk_bytes
-from picket_hub.journal import Appended, Journal
+from picket_hub.jobs import Appended
+from picket_hub.journal import Journal
 
 DAY = 86_400.0
 SOURCES = 10

@@ -6,8 +6,8 @@ from picket.health import BEAT_SECONDS
 from picket.latency import Percentiles
 from picket.service import Runtime
 from picket_hub.folder import disk_bytes
+from picket_hub.jobs import Committed
 from picket_hub.journal import Journal
-from picket_hub.keeper import Committed
 from picket_hub.wear import Wear, written_bytes
 
 

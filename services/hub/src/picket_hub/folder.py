@@ -23,6 +23,10 @@ class Folder:
         """Return how many pages the file may have, beside what else there is."""
         return int(self._max_bytes - WAL_BYTES - BALLAST_BYTES - self._aside_bytes) // PAGE_BYTES
 
+    def pages_on_full_disk(self) -> int:
+        """Return how many pages the file may have as it stands on the disk, and some that the ballast has room for."""
+        return (self.file.stat().st_size + self.space.ballast_bytes // 2) // PAGE_BYTES
+
     def set_aside(self) -> Path:
         """Take the file out of the way, and its log with it; an earlier one that stood there goes."""
         for old in self._aside():

@@ -15,8 +15,9 @@ from picket.bus.journal import Commit, Query
 from picket.messages import STATES
 from picket.service import Runtime
 from picket_hub.figures import Figures
-from picket_hub.journal import Appended, Journal
-from picket_hub.keeper import Answer, Committed, Flush, Keeper, Read, Report, Said
+from picket_hub.jobs import Answer, Appended, Committed, Flush, Read, Report, Said
+from picket_hub.journal import Journal
+from picket_hub.keeper import Keeper
 from picket_hub.streams import Streams
 
 MAX_IN_FLIGHT_BYTES = 16_000_000

@@ -9,12 +9,12 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from picket.bus.journal import Batch, Query
 from picket.bus.priority import PRIORITIES, priority
 from picket.messages import STATES
 from picket_hub.folder import Folder
+from picket_hub.jobs import Appended
 from picket_hub.layout import PAGE_BYTES, is_damage, is_message, message_crc, open_file, pragma
 from picket_hub.marks import Marks
 from picket_hub.reading import read, read_last
@@ -27,16 +27,6 @@ ROOM_PAGES = 1_500  # kept free, for the largest commit
 MEMORY_BYTES = 16_000_000
 
 log = logging.getLogger("journal")
-
-
-class Appended(NamedTuple):
-    """A message on its way to the disk; `producer` is its name and its start, as in "gpio-input:3f9c"."""
-
-    producer: str
-    seq: int
-    topic: str
-    body: bytes
-    time_ns: int
 
 
 class Journal:
@@ -230,9 +220,8 @@ class Journal:
         """Let SQLite itself refuse what is more than the cap, or more than it has on a disk that runs short."""
         limit = self._most_pages()
         if self._folder and self._disk_is_full:
-            count = pragma(self._db, "page_count")
-            self._frozen_at = self._frozen_at or count + self._folder.space.ballast_bytes // 4 // PAGE_BYTES
-            limit = min(limit, max(count, self._frozen_at))
+            self._frozen_at = self._frozen_at or self._folder.pages_on_full_disk()
+            limit = min(limit, max(self._frozen_at, pragma(self._db, "page_count")))
         else:
             self._frozen_at = 0
         self._db.execute(f"PRAGMA max_page_count = {limit}")

@@ -11,12 +11,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
 
 import msgspec
 
-from picket.bus.journal import Batch, Commit, Entry, Query
-from picket_hub.journal import Appended, Journal
+from picket.bus.journal import Batch, Commit
+from picket_hub.jobs import Answer, Appended, Committed, Flush, Job, Read, Report, Said
+from picket_hub.journal import Journal
 from picket_hub.layout import is_damage
 from picket_hub.reading import PIECE_BYTES
 
@@ -28,48 +28,6 @@ TRIES = 4
 RETRY_SECONDS = 1.0
 LOOK_SECONDS = 1.0
 QUIET_SECONDS = 600.0  # without a loss, and the journal is within bounds again
-
-
-class Read(NamedTuple):
-    """A consumer's question, until when it may wait for an answer that is not empty, and what was found so far."""
-
-    client: bytes
-    number: bytes
-    query: Query
-    deadline: float
-    found: tuple[Entry, ...] = ()
-    after: int | None = None
-
-
-class Flush(NamedTuple):
-    """A wish that nothing waits any longer."""
-
-
-class Committed(NamedTuple):
-    """What is on disk since `at_ns` (UTC), and the highest number of each producer."""
-
-    messages: list[Appended]
-    numbers: dict[str, int]
-    at_ns: int
-
-
-class Answer(NamedTuple):
-    """A batch for a consumer."""
-
-    client: bytes
-    number: bytes
-    batch: Batch
-
-
-class Said(NamedTuple):
-    """That something is at fault; without a text, that it no longer is."""
-
-    subject: str
-    text: str = ""
-
-
-Job = Appended | Read | Commit | Flush | None
-Report = Committed | Answer | Said
 
 
 class Keeper(threading.Thread):

@@ -7,7 +7,7 @@ from typing import Any
 
 # A commit writes whole pages, and most commits are of one or two readings: small pages wear an SD card less.
 PAGE_BYTES = 1024
-CHECKPOINT_PAGES = 1000
+CHECKPOINT_PAGES = 250  # with the largest commit less than the ballast: what waits in the log may need that space
 WAL_BYTES = 2_000_000  # the log at its longest: up to a checkpoint, and the transaction that went past it
 
 SCHEMA = (

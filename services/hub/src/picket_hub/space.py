@@ -11,7 +11,7 @@ from pathlib import Path
 
 BALLAST_BYTES = 1_000_000
 LOW_BYTES = 8_000_000
-SMALL_DISK_SHARE = 1 / 16  # of a small disk the same are parts of it
+SMALL_DISK_SHARE = 1 / 4  # of a small disk the same are parts of it
 
 
 class Space:
@@ -27,14 +27,15 @@ class Space:
         self.look()
 
     def look(self) -> None:
-        """See whether it runs short (it no longer does when twice as much is free), and take ballast when not."""
+        """See whether it runs short (it no longer does when half as much again is free), and take ballast when not."""
         found = os.statvfs(self._folder)
         share = int(found.f_blocks * found.f_frsize * SMALL_DISK_SHARE)
-        free = found.f_bavail * found.f_frsize
+        held = self._ballast.stat().st_size if self._ballast.exists() else 0
+        free = found.f_bavail * found.f_frsize + held
         self.low_bytes = min(LOW_BYTES, share)
         self.ballast_bytes = min(BALLAST_BYTES, share)
-        self.is_low = free < self.low_bytes * (2 if self.is_low else 1)
-        if not self.is_low and not self._ballast.exists():
+        self.is_low = free < self.low_bytes * (1.5 if self.is_low else 1)
+        if not self.is_low and not held:
             self._hold()
 
     def release(self) -> None:

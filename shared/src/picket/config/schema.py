@@ -32,7 +32,7 @@ class Hub(Section, frozen=True):
     request_port: Port = 5558
     journal_max_megabytes: Annotated[float, Meta(ge=10, le=100_000)] = 200
     journal_max_days: Annotated[float, Meta(gt=0, le=3650)] = 90
-    write_budget_megabytes_per_day: Annotated[float, Meta(gt=0, le=1_000_000)] = 1000
+    write_budget_megabytes_per_day: Annotated[float, Meta(gt=0, le=1_000_000)] = 2000
 
 
 class Tls(Section, frozen=True):
