@@ -11,7 +11,7 @@ import pytest
 
 from picket.bus.requests import Responder
 from picket.messages import InputState, OnOff, OutputCommand, Reading, ThresholdEvent, Zone
-from picket_automation.alerts import OWN_EVENTS
+from picket.own_events import MOST_AT_ONCE
 from tests.servers.release import Release
 from tests.servers.waiting import wait_for
 
@@ -117,7 +117,7 @@ def test_an_alert_is_found_behind_more_of_the_journal_than_is_read_at_once(relea
         began_at=datetime.now(UTC),
         why="",
     )
-    past = [msgspec.structs.replace(going, id=f"past-{number}") for number in range(OWN_EVENTS.limit // 2 + 10)]
+    past = [msgspec.structs.replace(going, id=f"past-{number}") for number in range(MOST_AT_ONCE // 2 + 10)]
     ends = [msgspec.structs.replace(event, type="end") for event in past]
     release.publish(*(("event.threshold.freezer_warm", event) for event in (*past, *ends, going)))
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picket.bus.unended import Unended
 from picket.config.schema import Threshold
 from picket.messages import Reading, ThresholdEvent
+from picket.own_events import Unended
 from picket_automation.thresholds import Thresholds
 
 BEGAN_NS = 1_700_000_000_000_000_000

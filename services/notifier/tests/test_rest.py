@@ -1,28 +1,12 @@
 """At rest without an address."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from picket.config import load
 from picket.config.schema import QuietHours
-
-PROBE = """
-import json, sys
-from picket.config import load_with_origins
-from picket.service import Runtime
-from picket_notifier.service import Notifier
-runtime = Runtime("notifier", load_with_origins())
-with runtime.closing:
-    Notifier(runtime)
-    runtime.loop.turn(0)
-    figures = runtime.health.figures()
-    modules = sorted({name.split(".")[0] for name in sys.modules})
-    print(json.dumps([figures["slack"], figures["sentry"], figures["ping"], modules]))
-"""
+from tests.servers.figures import figures_and_modules
 
 
 @pytest.mark.parametrize(
@@ -35,19 +19,10 @@ with runtime.closing:
     ],
 )
 def test_a_client_is_loaded_only_for_its_address(tmp_path: Path, variables: dict[str, str], awake: str) -> None:
-    file = tmp_path / "picket.yaml"
-    file.write_text("device: demo\n")
+    figures, modules = figures_and_modules(tmp_path, "notifier", "Notifier", **variables)
 
-    output = subprocess.run(
-        [sys.executable, "-c", PROBE],
-        env={"PICKET_CONFIG": str(file), **variables},
-        cwd=tmp_path,
-        check=True,
-        stdout=subprocess.PIPE,
-    ).stdout
-
-    *told, modules = json.loads(output)
-    assert [figure != "at rest" for figure in told] == [name == awake for name in ("slack", "sentry", "ping")]
+    outlets = ("slack", "sentry", "ping")
+    assert [figures[name] != "at rest" for name in outlets] == [name == awake for name in outlets]
     clients = {"slack_sdk": "slack", "sentry_sdk": "sentry"}
     assert [client for client in clients if client in modules] == [c for c, name in clients.items() if name == awake]
 

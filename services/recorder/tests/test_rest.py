@@ -1,26 +1,11 @@
 """At rest without an address."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from picket.config import load
-
-PROBE = """
-import json, sys
-from picket.config import load_with_origins
-from picket.service import Runtime
-from picket_recorder.service import Recorder
-runtime = Runtime("recorder", load_with_origins())
-with runtime.closing:
-    Recorder(runtime)
-    runtime.loop.turn(0)
-    figures = runtime.health.figures()
-    print(json.dumps([figures["influxdb"], sorted({name.split(".")[0] for name in sys.modules})]))
-"""
+from tests.servers.figures import figures_and_modules
 
 
 @pytest.mark.parametrize(
@@ -33,19 +18,9 @@ with runtime.closing:
 def test_the_client_is_loaded_only_for_an_address(
     tmp_path: Path, variables: dict[str, str], figure: str, loaded: bool
 ) -> None:
-    file = tmp_path / "picket.yaml"
-    file.write_text("device: demo\n")
+    figures, modules = figures_and_modules(tmp_path, "recorder", "Recorder", **variables)
 
-    output = subprocess.run(
-        [sys.executable, "-c", PROBE],
-        env={"PICKET_CONFIG": str(file), **variables},
-        cwd=tmp_path,
-        check=True,
-        stdout=subprocess.PIPE,
-    ).stdout
-
-    told, modules = json.loads(output)
-    assert told == figure
+    assert figures["influxdb"] == figure
     assert ("influxdb_client" in modules, "urllib3" in modules) == (loaded, loaded)
 
 

@@ -1,18 +1,14 @@
 """The guard as a process, with the real hub and the simulated chips: judged by the pins."""
 
 import signal
-import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
-from picket.bus.requests import Requester
-from picket.messages import OnOff, OutputCommand, OutputResult, encode
 from picket_simulator.command import ask
+from tests.servers.commander import Commander
 from tests.servers.release import Release
 from tests.servers.waiting import wait_for
 
@@ -36,7 +32,7 @@ class Bench:
         self.release.start("picket_simulator")
         self.release.start_hub()
         self.release.start("picket_relay")
-        self.requester = Requester(self.release.context, self.release.endpoints)
+        self.command = Commander(self.release).command
         wait_for("the guard", lambda: self.command("siren", "OFF") is not None)
 
     def chips(self) -> Any:
@@ -47,23 +43,6 @@ class Bench:
             if output in chip.get("outputs", {}):
                 return str(chip["outputs"][output]["level"])
         raise LookupError(output)
-
-    def command(self, output: str, state: OnOff, seconds: float | None = None) -> OutputResult | None:
-        wish = OutputCommand(
-            time_ns=time.time_ns(),
-            id=f"c{time.time_ns()}",
-            output=output,
-            state=state,
-            seconds=seconds,
-            issued_at=datetime.now(UTC),
-            ttl_seconds=5,
-            origin="test",
-        )
-        answers: list[tuple[bytes | None, str]] = []
-        self.requester.request(f"output.command.{output}", encode(wish), 3, lambda *answer: answers.append(answer))
-        wait_for("an answer", lambda: self.requester.receive() or self.requester.tick() or answers)
-        body = answers[0][0]
-        return None if body is None else msgspec.json.decode(body, type=OutputResult)
 
 
 @pytest.fixture

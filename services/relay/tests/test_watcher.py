@@ -6,18 +6,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
-from picket.bus.requests import Requester
-from picket.messages import Fault, OnOff, OutputCommand, OutputResult, decode, encode
+from picket.messages import Fault, decode
 from picket_relay.failsafe_plan import Beats, Chip, plan_file, read_plan, write_plan
 from picket_relay.ownership import ChipLock
 from picket_simulator.command import SimulatorError, ask
+from tests.servers.commander import Commander
 from tests.servers.release import Release
 from tests.servers.waiting import wait_for
 
@@ -56,7 +54,7 @@ class Bench:
         self.data.mkdir()
         self.release.start("picket_simulator")
         self.release.start_hub()
-        self.requester = Requester(self.release.context, self.release.endpoints)
+        self.command = Commander(self.release).command
         self.start_watcher()
         self.start_guard()
 
@@ -68,22 +66,6 @@ class Bench:
         wait_for("the guard", lambda: self.command("siren", "OFF") is not None)
         wait_for("the watch", lambda: f"watches process {guard.pid}" in self.release.log("watcher"))
         return guard.pid
-
-    def command(self, output: str, state: OnOff) -> OutputResult | None:
-        wish = OutputCommand(
-            time_ns=time.time_ns(),
-            id=f"c{time.time_ns()}",
-            output=output,
-            state=state,
-            issued_at=datetime.now(UTC),
-            ttl_seconds=5,
-            origin="test",
-        )
-        answers: list[tuple[bytes | None, str]] = []
-        self.requester.request(f"output.command.{output}", encode(wish), 3, lambda *answer: answers.append(answer))
-        wait_for("an answer", lambda: self.requester.receive() or self.requester.tick() or answers)
-        body = answers[0][0]
-        return None if body is None else msgspec.json.decode(body, type=OutputResult)
 
     def signal(self, number: int, name: str = "guard") -> float:
         """Signal a process; return when."""

@@ -1,18 +1,13 @@
 """Alerts of thresholds: begun and ended on readings as they come, and gone on with after a restart."""
 
 import time
-from contextlib import suppress
 
-from picket.bus.journal import Batch, Query
-from picket.bus.unended import Unended
-from picket.errors import WireError
-from picket.messages import Reading, ThresholdEvent, decode
+from picket.messages import Reading, ThresholdEvent
+from picket.own_events import OwnEvents, Unended
 from picket.service import Runtime
 from picket_automation.thresholds import Thresholds
 
-OWN_EVENTS = Query(topics=("event.threshold.",), consumer="automation", limit=1000)
 TICK_SECONDS = 1.0
-LOOK_AGAIN_SECONDS = 600.0
 
 
 class Alerts:
@@ -26,7 +21,8 @@ class Alerts:
         self._thresholds = Thresholds(runtime.config.thresholds)
         self._unended = Unended[ThresholdEvent]()
         self._settled = False
-        self._reader = runtime.read_journal(OWN_EVENTS, self._read)
+        unended = self._unended
+        OwnEvents(runtime, "event.threshold.", ThresholdEvent, unended.read, unended.settled, self._settle)
         runtime.loop.every(TICK_SECONDS, lambda: self._publish(self._thresholds.tick(runtime.loop.now())))
         runtime.health.figure("alerts", self._going)
 
@@ -49,18 +45,7 @@ class Alerts:
             there_are = ", ".join(sorted(reading.values)) or "nothing"
             self._health.begin(subject, f"{reading.source} measures no {quantity!r}; it measures {there_are}")
 
-    def _read(self, batch: Batch) -> None:
-        """Read the journal to its end, and now and then again, so that the next process has little to read."""
-        for entry in batch.entries:
-            with suppress(WireError):
-                event = decode(entry.topic, entry.body)
-                if isinstance(event, ThresholdEvent):
-                    self._unended.read(event, entry.id)
-        if len(batch.entries) == OWN_EVENTS.limit:
-            self._reader.commit(batch.cursor)  # even past what goes on: the next read begins at the stored cursor
-            return
-        self._reader.progress(self._unended.settled(batch.cursor))
-        self._reader.pause(LOOK_AGAIN_SECONDS)
+    def _settle(self) -> None:
         if not self._settled:
             self._settled = True
             self._publish(self._thresholds.settle(self._unended.events(), self._loop.now(), time.time_ns()))

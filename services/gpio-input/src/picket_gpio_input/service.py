@@ -4,15 +4,13 @@ import math
 import threading
 import time
 from collections import defaultdict
-from contextlib import suppress
 from typing import Any
 
-from picket.bus.journal import Batch, Query
 from picket.config import Config
 from picket.config.schema import AdcBoard, Input, Supply
-from picket.errors import WireError
 from picket.i2c import BUS_APPEARS_SECONDS, Bus, open_bus
-from picket.messages import InputEvent, InputState, decode
+from picket.messages import InputEvent, InputState
+from picket.own_events import OwnEvents
 from picket.service import Runtime
 from picket_gpio_input.filter.detector import Detector
 from picket_gpio_input.filter.episodes import Episodes
@@ -25,8 +23,6 @@ from picket_gpio_input.sampling.supply import Scale, SupplyPoint
 from picket_gpio_input.traces import TraceRecorder
 
 REOPEN_SECONDS = 1.0
-OWN_EVENTS = Query(topics=("event.input.",), consumer="gpio-input", limit=1000)
-LOOK_AGAIN_SECONDS = 600.0
 
 
 class Point:
@@ -101,7 +97,8 @@ class GpioInput:
         """Start a thread for each bus that has inputs."""
         self._runtime = runtime
         self._orphans = Orphans()
-        self._reader = runtime.read_journal(OWN_EVENTS, self._end_orphans)
+        orphans = self._orphans
+        OwnEvents(runtime, "event.input.", InputEvent, orphans.read, orphans.settled, self._end_orphans)
         traces = TraceRecorder(runtime.config, runtime.health, monotonic_to_utc_ns)
         runtime.closing.callback(traces.close)
         self._supplies = {
@@ -131,21 +128,8 @@ class GpioInput:
             runtime.closing.callback(thread.join, 2.0)
         runtime.closing.callback(self._stopping.set)
 
-    def _end_orphans(self, batch: Batch) -> None:
-        """Read the journal to its end, and end what a killed process left open.
-
-        Now and then again, so that the next process has little to read and the journal nothing to keep for it.
-        """
-        for entry in batch.entries:
-            with suppress(WireError):
-                event = decode(entry.topic, entry.body)
-                if isinstance(event, InputEvent):
-                    self._orphans.read(event, entry.id)
-        if len(batch.entries) == OWN_EVENTS.limit:
-            self._reader.commit(batch.cursor)  # even past what goes on: the next read begins at the stored cursor
-            return
-        self._reader.progress(self._orphans.settled(batch.cursor))
-        self._reader.pause(LOOK_AGAIN_SECONDS)
+    def _end_orphans(self) -> None:
+        """End what a killed process left open."""
         for event in self._orphans.ends(time.time_ns()):
             self._runtime.producer.publish(f"event.input.{event.input}", event)
 

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from picket.bus.unended import Unended
 from picket.messages import InputEvent, utc
+from picket.own_events import Unended
 
 
 class Orphans:
