@@ -158,13 +158,12 @@ def full_disk(guarded: Guarded) -> None:
     since = time.monotonic()
     on(guarded, "opening", 9.0)
     ballast = guarded.data / "ballast"
-    with suppress(OSError), ballast.open("wb", 0) as file:
-        while True:
-            file.write(b"x" * 4096)
+    fill(ballast)
     refused = guarded.pulse("horn", 0.05)
     for _ in range(60):  # the ledger's last block still takes some lines
         if not appears(guarded, refused):
             break
+        fill(ballast)  # the hub has thrown its own ballast off
         refused = guarded.pulse("horn", 0.05)
     guarded.observer.publish("picket/test/output/opening/set", "OFF")
     wait_for("the end", lambda: not guarded.on_now(), 3)
@@ -175,6 +174,13 @@ def full_disk(guarded: Guarded) -> None:
     assert (result["accepted"], bool(result["reason"])) == (False, True)
     assert not [span for span in guarded.spans() if span.output == "horn" and refused.at < span.begin < ended]
     assert_invariants(guarded, since)
+
+
+def fill(ballast: Path) -> None:
+    """Leave the disk no block that is free."""
+    with suppress(OSError), ballast.open("ab", 0) as file:
+        while True:
+            file.write(b"x" * 4096)
 
 
 def appears(guarded: Guarded, command: Command) -> bool:

@@ -87,6 +87,12 @@ class Whole:
         chips: list[dict[str, Any]] = json.loads(self.picket("simulate", "chips", "--json"))
         return next(str(chip["outputs"][output]["level"]) for chip in chips if output in chip.get("outputs", {}))
 
+    def last_levels(self, output: str, count: int) -> list[tuple[float, str]]:
+        """Return the last levels of an output's pin and since when, in seconds of the chip's own clock."""
+        chips: list[dict[str, Any]] = json.loads(self.picket("simulate", "chips", "--json", "--history"))
+        levels = next(chip["levels"][output] for chip in chips if output in chip.get("levels", {}))
+        return [(change["seconds"], change["level"]) for change in levels[-count:]]
+
     def journal(self, topic: str) -> list[Any]:
         """Return the journalled messages of a topic."""
         return [json.loads(line) for line in self.picket("journal", topic, "--json").splitlines()]
