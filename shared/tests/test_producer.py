@@ -8,6 +8,7 @@ import pytest
 import zmq
 
 from picket.bus import HEADER, U64, Endpoints
+from picket.bus.frames import join
 from picket.bus.producer import RESEND_SECONDS, Producer
 from picket.errors import WireError
 from picket.messages import Health, Reading
@@ -36,7 +37,7 @@ class Hub:
         return found
 
     def say(self, word: bytes, seq: int) -> None:
-        self.router.send_multipart([self.client, word, U64.pack(seq)])
+        self.router.send_multipart([self.client, join([word, U64.pack(seq)])])
 
 
 @pytest.fixture

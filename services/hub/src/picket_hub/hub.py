@@ -4,6 +4,7 @@ import logging
 import queue
 import sys
 import time
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import msgspec
 import zmq
 
 from picket.bus import FLUSH, HEADER, MAX_MESSAGE_BYTES, U64
+from picket.bus.frames import join
 from picket.bus.journal import Commit, Query
 from picket.messages import STATES
 from picket.service import Runtime
@@ -105,7 +107,7 @@ class Hub:
             producer, text = identity.decode("latin-1"), topic.decode(errors="replace")
             self._keeper.put(Appended(producer, seq, text, body, time_of(body)))
         if verdict.reply:
-            self._send(self._ingest, [identity, verdict.reply.encode(), U64.pack(stream.committed)])
+            self._answer(self._ingest, identity, verdict.reply.encode(), U64.pack(stream.committed))
 
     def _fan_out(self, topic: bytes, body: bytes) -> None:
         text = topic.decode(errors="replace")
@@ -141,15 +143,15 @@ class Hub:
             case b"request", (number, topic, deadline, body):
                 self._ask(client, number, topic, deadline, body)
             case b"reply", (asker, number, body):
-                self._send(self._requests, [asker, b"reply", number, body])
+                self._answer(self._requests, asker, b"reply", number, body)
             case _:
                 self._figures.rubbish += 1
 
     def _ask(self, client: bytes, number: bytes, topic: bytes, deadline: bytes, body: bytes) -> None:
         server = next((s for prefix, s in self._servers.items() if topic.startswith(prefix)), None)
-        if not server or not self._send(self._requests, [server, b"request", client, number, topic, deadline, body]):
+        if not server or not self._answer(self._requests, server, b"request", client, number, topic, deadline, body):
             why = f"nobody serves {topic.decode(errors='replace')[:80]}"
-            self._send(self._requests, [client, b"error", number, why.encode()])
+            self._answer(self._requests, client, b"error", number, why.encode())
 
     def _from_keeper(self, report: Report) -> None:
         self._reports.put(report)
@@ -161,10 +163,9 @@ class Hub:
                 case Committed() as committed:
                     self._acknowledge(committed)
                 case Answer(client, number, batch):
-                    frames = [client, b"batch", number, U64.pack(batch.cursor)]
-                    for entry in batch.entries:
-                        frames += [U64.pack(entry.id), entry.topic.encode(), entry.body]
-                    self._send(self._requests, frames)
+                    entries = ((U64.pack(entry.id), entry.topic.encode(), entry.body) for entry in batch.entries)
+                    frames = chain([b"batch", number, U64.pack(batch.cursor)], *entries)
+                    self._answer(self._requests, client, *frames)
                 case Said(subject, text):
                     self._tell(subject, text)
 
@@ -174,7 +175,7 @@ class Hub:
         for producer, seq in committed.numbers.items():
             identity = producer.encode("latin-1")
             self._streams.commit(identity, seq)
-            self._send(self._ingest, [identity, b"ack", U64.pack(seq)])
+            self._answer(self._ingest, identity, b"ack", U64.pack(seq))
 
     def _tell(self, subject: str, text: str) -> None:
         if text:
@@ -185,6 +186,9 @@ class Hub:
     def _stop_keeper(self) -> None:
         self._keeper.put(None)
         self._keeper.join(timeout=5)
+
+    def _answer(self, socket: Any, client: bytes, *frames: bytes) -> bool:
+        return self._send(socket, [client, join(frames)])
 
     @staticmethod
     def _send(socket: Any, frames: list[bytes]) -> bool:

@@ -1,6 +1,7 @@
 """The hub's clients: producer, live subscriber, journal reader, requests and their answers.
 
-All times between processes of one machine are CLOCK_MONOTONIC; all numbers in frames are big-endian u64.
+All times between processes of one machine are CLOCK_MONOTONIC; all numbers in frames are big-endian u64. What goes to a
+DEALER are several frames in one (picket.bus.frames says why).
 
     ingest   DEALER -> hub   header (seq, after), topic, body      seq 0: live only, nothing is acked
                              "flush"         commit now what waits for company
@@ -55,7 +56,8 @@ def dial(
     dialled.reconnect_ivl_max = 1000
     dialled.setsockopt(zmq.MAXMSGSIZE, 16 * MAX_MESSAGE_BYTES)
     # Nothing waits in a socket for a hub that is away: who sends holds it, or says that it could not be sent.
-    dialled.setsockopt(zmq.IMMEDIATE, 1)
+    if kind != zmq.SUB:
+        dialled.setsockopt(zmq.IMMEDIATE, 1)
     dialled.setsockopt(zmq.TCP_KEEPALIVE, 1)
     if identity:
         dialled.setsockopt(zmq.IDENTITY, identity.encode())

@@ -11,7 +11,8 @@ import zmq
 from msgspec import Meta
 
 from picket.bus import U64, Endpoints, dial
-from picket.errors import BusError
+from picket.bus.frames import split
+from picket.errors import BusError, WireError
 
 ANSWER_GRACE_SECONDS = 2.0
 
@@ -94,10 +95,10 @@ class JournalReader:
         """Deliver a batch that has come; to be called when `socket` is readable."""
         while True:
             try:
-                frames = self.socket.recv_multipart(zmq.NOBLOCK)
+                answer = self.socket.recv(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            batch = parse_batch(frames, self._asked)
+            batch = parse_batch(answer, self._asked)
             if batch is None:
                 continue
             self._asked = 0
@@ -154,8 +155,12 @@ class JournalReader:
         return True
 
 
-def parse_batch(frames: Sequence[bytes], asked: int) -> Batch | None:
+def parse_batch(answer: bytes, asked: int) -> Batch | None:
     """Return the batch that answers the question number `asked`; None for anything else."""
+    try:
+        frames = split(answer)
+    except WireError:
+        return None
     if len(frames) < 3 or frames[0] != b"batch" or frames[1] != U64.pack(asked):
         return None
     rest = frames[3:]
@@ -183,7 +188,7 @@ def read_on(endpoints: Endpoints, query: Query, timeout_seconds: float = 3.0) ->
             socket.send_multipart([b"read", U64.pack(number), msgspec.json.encode(query)])
             if not socket.poll(int((timeout_seconds + query.wait_seconds) * 1000)):
                 raise BusError(f"the hub did not answer at {endpoints.request}")
-            batch = parse_batch(socket.recv_multipart(), number)
+            batch = parse_batch(socket.recv(), number)
             if batch is None:
                 raise BusError(f"what answers at {endpoints.request} is no hub")
             yield batch

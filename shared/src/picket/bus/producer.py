@@ -16,6 +16,7 @@ import msgspec
 import zmq
 
 from picket.bus import FLUSH, HEADER, MAX_MESSAGE_BYTES, U64, Endpoints, dial
+from picket.bus.frames import split
 from picket.bus.priority import PRIORITIES, priority
 from picket.errors import WireError
 from picket.messages import LIVE_ONLY, Message, encode
@@ -95,7 +96,7 @@ class Producer:
         with self._lock:
             while True:
                 try:
-                    word, number = self.socket.recv_multipart(zmq.NOBLOCK)
+                    word, number = split(self.socket.recv(zmq.NOBLOCK))
                 except zmq.Again:
                     break
                 except ValueError:

@@ -8,6 +8,8 @@ from typing import Any
 import zmq
 
 from picket.bus import U64, Endpoints, dial
+from picket.bus.frames import split
+from picket.errors import WireError
 
 REGISTER_SECONDS = 1.0
 
@@ -44,9 +46,11 @@ class Requester:
         """Hand on the answers that have come; to be called when `socket` is readable."""
         while True:
             try:
-                frames = self.socket.recv_multipart(zmq.NOBLOCK)
+                frames = split(self.socket.recv(zmq.NOBLOCK))
             except zmq.Again:
                 return
+            except WireError:
+                continue
             if len(frames) == 3 and frames[0] == b"reply":
                 self._finish(frames[1], frames[2], "")
             elif len(frames) == 3 and frames[0] == b"error":
@@ -100,9 +104,11 @@ class Responder:
         """Serve what has come; to be called when `socket` is readable. Who asked has given up on a late one."""
         while True:
             try:
-                frames = self.socket.recv_multipart(zmq.NOBLOCK)
+                frames = split(self.socket.recv(zmq.NOBLOCK))
             except zmq.Again:
                 return
+            except WireError:
+                continue
             if len(frames) != 6 or frames[0] != b"request":
                 continue
             _, client, number, topic, deadline, body = frames
