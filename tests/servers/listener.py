@@ -43,6 +43,9 @@ class Listener:
             def do_POST(self) -> None:
                 self.do_GET()
 
+            def do_PATCH(self) -> None:
+                self.do_GET()
+
             def log_message(self, *_: object) -> None:
                 pass
 

@@ -104,9 +104,11 @@ class Loop:
         self.stop()
 
     def stop_on_signals(self) -> None:
-        """Stop at SIGTERM or SIGINT."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        """Stop at SIGTERM or SIGINT, also at one that whoever started this process has held back for it."""
+        numbers = (signal.SIGTERM, signal.SIGINT)
+        for number in numbers:
             signal.signal(number, lambda *_: self.stop())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
 
     def run(self) -> None:
         """Call back until `stop`; raises what `fail` was given."""

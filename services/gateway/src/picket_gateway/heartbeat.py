@@ -34,9 +34,10 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
 
 
 class Info(Struct, frozen=True):
-    """The payload of `info`; `schema` is the version of these topics and payloads."""
+    """The payload of `info`: `name` is the dashboard's, `schema` the version of these topics and payloads."""
 
     version: str
     release: str
     config: str
+    name: str = ""
     schema: int = 1

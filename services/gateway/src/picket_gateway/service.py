@@ -1,7 +1,6 @@
 """The gateway: wires the bus to the broker and back."""
 
 import logging
-import os
 import time
 from importlib.metadata import version
 
@@ -9,6 +8,7 @@ from picket.errors import WireError
 from picket.messages import Health, OutputResult, decode, encode, utc
 from picket.service import Runtime
 from picket_gateway.broker import Broker
+from picket_gateway.dashboard import Dashboard
 from picket_gateway.delivery import Delivery
 from picket_gateway.dispatch import Dispatch
 from picket_gateway.heartbeat import Heartbeat, Info
@@ -31,11 +31,11 @@ class Gateway:
         self._runtime = runtime
         self._base = f"{config.mqtt.root}/{config.device}"
         self._version = version("picket-gateway")
-        self._release = os.environ.get("PICKET_RELEASE", "")
         self._started = runtime.loop.now()
         self._seq = 0
         self._unreadable = 0
         self._vitals = Vitals()
+        self._dashboard = Dashboard(runtime, self._vitals.services, self._version, self._tell_info)
         self._states: dict[str, Retained] = {}
         self._broker = Broker(
             runtime.loop,
@@ -59,8 +59,7 @@ class Gateway:
         """Say what is known, clear commands that were retained meanwhile, and read the journal on."""
         self._runtime.health.end("broker")
         self._runtime.health.end("publications", "tried again")
-        info = Info(self._version, self._release, self._runtime.loaded.digest())
-        self._publish(Retained("info", encode(info)))
+        self._tell_info()
         for state in self._states.values():
             self._publish(state)
         self._beat()
@@ -109,6 +108,10 @@ class Gateway:
                 self._states[state.topic] = state
                 self._publish(state)
 
+    def _tell_info(self) -> None:
+        info = Info(self._version, self._dashboard.release, self._runtime.loaded.digest(), self._dashboard.name)
+        self._publish(Retained("info", encode(info)))
+
     def _beat(self) -> None:
         self._seq += 1
         now = self._runtime.loop.now()
@@ -117,7 +120,7 @@ class Gateway:
             seq=self._seq,
             uptime_seconds=round(now - self._started, 1),
             version=self._version,
-            release=self._release,
+            release=self._dashboard.release,
             services=self._vitals.services(now),
             latency=self._vitals.latency(),
             journal=self._vitals.journal(),

@@ -13,6 +13,7 @@ from picket.bus.journal import Query, read_once
 from picket.config import Config, load_with_origins
 from picket.errors import BusError, ConfigError
 from picket.i2c import open_bus
+from picket.supervisor import Supervisor, SupervisorError
 
 HELP = "check configuration, wiring, permissions, hub, broker and clock"
 BUILT_AFTER = 1_760_000_000  # no clock that is right shows a time before this was written
@@ -56,6 +57,7 @@ def findings() -> Iterator[Finding]:
     yield from _chips(config)
     yield _hub(config)
     yield _broker(config)
+    yield from _supervisor()
     yield _clock()
 
 
@@ -103,6 +105,15 @@ def _broker(config: Config) -> Finding:
     except OSError as error:
         return Finding(False, "broker", f"{place}: {error}", "set mqtt.host and mqtt.port, or start the broker")
     return Finding(True, "broker", f"{place} accepts connections")
+
+
+def _supervisor() -> Iterator[Finding]:
+    if supervisor := Supervisor.of():
+        try:
+            text = f"release {supervisor.release()[:12] or 'none'}, this device is {supervisor.device_name()!r}"
+            yield Finding(True, "balena's supervisor", text)
+        except SupervisorError as error:
+            yield Finding(False, "balena's supervisor", str(error), "is this service's label still there?")
 
 
 def _clock() -> Finding:

@@ -57,6 +57,14 @@ class Mqtt(Section, frozen=True):
     command_ttl_seconds: Annotated[float, Meta(gt=0, le=3600)] = 10
 
 
+class Broker(Section, frozen=True):
+    """The release's own broker: who may use it besides the device itself; nobody without a password."""
+
+    username: str = "home"
+    password: Secret = ""
+    password_file: str = ""
+
+
 class AdcBoard(Section, frozen=True):
     """An ADC Pi: two MCP3424 with four channels each."""
 
@@ -294,6 +302,7 @@ class Notifier(Section, frozen=True):
 class Simulator(Section, frozen=True):
     """Where the simulator listens; it runs on development machines only."""
 
+    bind_address: str = "127.0.0.1"
     bus_port: Port = 7701
     control_port: Port = 7702
     bus_hertz: Annotated[int, Meta(ge=10_000, le=1_000_000)] = 400_000
@@ -311,6 +320,7 @@ class Config(Section, frozen=True):
     rsyslog_server: str = ""  # where logs are forwarded to by TCP: host, or host:port
     hub: Hub = Hub()
     mqtt: Mqtt = Mqtt()
+    broker: Broker = Broker()
     adc_boards: dict[Name, AdcBoard] = {}
     supplies: dict[Name, Supply] = {}
     io_boards: dict[Name, IoBoard] = {}

@@ -19,6 +19,8 @@ ALIASES: dict[str, Path] = {
     "MQTT_PORT": ("mqtt", "port"),
     "MQTT_USERNAME": ("mqtt", "username"),
     "MQTT_PASSWORD": ("mqtt", "password"),
+    "BROKER_USERNAME": ("broker", "username"),
+    "BROKER_PASSWORD": ("broker", "password"),
     "INFLUX_URL": ("recorder", "url"),
     "INFLUX_TOKEN": ("recorder", "token"),
     "INFLUX_ORG": ("recorder", "org"),
@@ -84,12 +86,12 @@ class Tree:
         self._lay(self.data, self._plain(node, (), file))
 
     def lay_variables(self, environment: Mapping[str, str]) -> None:
-        """Lay PICKET__SECTION__KEY and the aliases over what is here."""
+        """Lay PICKET__SECTION__KEY and the aliases over what is here; an empty variable is as good as none."""
         for name, text in sorted(environment.items()):
             path = ALIASES.get(name) or (
                 tuple(name[len(PREFIX) :].lower().split("__")) if name.startswith(PREFIX) else ()
             )
-            if not path:
+            if not path or not text.strip():
                 continue
             value: Any = VariableText(text)
             for depth in range(len(path), 0, -1):
