@@ -2,6 +2,7 @@ from pathlib import Path
 
 from picket.config import Config
 from picket.config.schema import AdcBoard, Hub
+from picket_base.contents import everything
 from picket_base.programs import services, simulated
 
 
@@ -42,6 +43,8 @@ def test_the_simulator_runs_only_where_something_needs_it() -> None:
 def test_every_service_folder_is_among_the_processes() -> None:
     folders = {folder.name for folder in (Path(__file__).parents[2] / "services").iterdir() if folder.is_dir()}
 
-    modules = {program.command[2].split(".")[0] for program in services(config(collectors={"host": {"kind": "host"}}))}
+    modules = {
+        program.command[2].split(".")[0] for program in everything(config(collectors={"host": {"kind": "host"}}))
+    }
 
     assert modules == {f"picket_{folder.replace('-', '_')}" for folder in folders}

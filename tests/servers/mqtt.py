@@ -27,10 +27,12 @@ class Heard(NamedTuple):
 class Observer:
     """Subscribes to everything under `root`, again after every outage of the broker."""
 
-    def __init__(self, port: int, root: str = "#") -> None:
-        """Connect to a broker on the loopback."""
+    def __init__(self, port: int, root: str = "#", user: tuple[str, str] | None = None) -> None:
+        """Connect to a broker on the loopback, as a user with a password where it asks for one."""
         self.heard: list[Heard] = []
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
+        if user:
+            self._client.username_pw_set(*user)
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = lambda client, *_: client.subscribe(root, qos=1)
         self._client.on_message = self._on_message

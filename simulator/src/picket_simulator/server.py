@@ -22,7 +22,6 @@ from picket_simulator.bus import Bus
 from picket_simulator.hardware import Hardware
 
 LOG = logging.getLogger(__name__)
-HOST = "127.0.0.1"
 HIGHEST_ADDRESS = 0x7F
 
 
@@ -36,9 +35,10 @@ class Server:
     def __init__(self, config: Config) -> None:
         """Bind both ports; raises OSError that names the one that is taken."""
         self.hardware = Hardware(config)
-        self._bus = _Listener(config.simulator.bus_port, _BusClient, self.hardware)
+        self._host = host = config.simulator.bind_address
+        self._bus = _Listener(host, config.simulator.bus_port, _BusClient, self.hardware)
         try:
-            self._control = _Listener(config.simulator.control_port, _ControlClient, self.hardware)
+            self._control = _Listener(host, config.simulator.control_port, _ControlClient, self.hardware)
         except OSError:
             self._bus.server_close()
             raise
@@ -54,8 +54,10 @@ class Server:
             threading.Thread(target=listener.serve_forever, args=(0.05,), daemon=True).start()
             self._open.callback(listener.server_close)
             self._open.callback(listener.shutdown)
-        LOG.info("bus on %s:%s with %s", HOST, self.bus_port, ", ".join(map(hex, self.hardware.places)) or "no chips")
-        LOG.info("control on %s:%s", HOST, self.control_port)
+        LOG.info(
+            "bus on %s:%s with %s", self._host, self.bus_port, ", ".join(map(hex, self.hardware.places)) or "no chips"
+        )
+        LOG.info("control on %s:%s", self._host, self.control_port)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -68,13 +70,13 @@ class _Listener(ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = 50
 
-    def __init__(self, port: int, client: type[BaseRequestHandler], hardware: Hardware) -> None:
+    def __init__(self, host: str, port: int, client: type[BaseRequestHandler], hardware: Hardware) -> None:
         self.hardware = hardware
         self._clients: WeakSet[socket] = WeakSet()
         try:
-            super().__init__((HOST, port), client)
+            super().__init__((host, port), client)
         except OSError as error:
-            raise OSError(error.errno, f"{HOST}:{port}: {os.strerror(error.errno or 0)}") from error
+            raise OSError(error.errno, f"{host}:{port}: {os.strerror(error.errno or 0)}") from error
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._clients.add(request)

@@ -1,0 +1,58 @@
+"""What goes into images: their lock, and the composition that containers on a development machine are made of."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+
+from base.images.development import composition
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = [ROOT / "shared", ROOT / "base", *sorted((ROOT / "services").iterdir())]
+
+
+def entries(lock: Path) -> dict[str, str]:
+    """Return a lock's entries, hashes included, by name."""
+    return {re.split("[=;]", text)[0]: text.rstrip() for text in re.split(r"\n(?=[a-z])", lock.read_text()) if text}
+
+
+def test_the_images_lock_is_a_part_of_the_one_lock() -> None:
+    whole, images = entries(ROOT / "requirements.lock"), entries(ROOT / "base/requirements.lock")
+
+    # A marker may be narrower where fewer packages ask for it.
+    versions = {name: text.split(" \\\n")[0].split(" ;")[0] for name, text in images.items()}
+    assert versions == {name: whole[name].split(" \\\n")[0].split(" ;")[0] for name in images}
+    assert all("--hash=sha256:" in text for text in images.values())
+
+
+def test_the_images_lock_has_all_that_the_rooms_ask_for_and_no_tools() -> None:
+    images = entries(ROOT / "base/requirements.lock")
+    asked: set[str] = set()
+    for room in SHIPPED:
+        project = tomllib.loads((room / "pyproject.toml").read_text())["project"]
+        asked |= {re.split("[<>=]", name)[0] for name in project["dependencies"]}
+
+    assert {name for name in asked if not name.startswith("picket")} <= set(images)
+    assert not {"pytest", "mypy", "ruff", "hypothesis", "amqtt"} & set(images)
+
+
+def test_for_development_the_release_is_the_same_but_for_its_hardware() -> None:
+    release = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+
+    made = composition({"PICKET__LOG_LEVEL": "debug"}, 1884)["services"]
+
+    assert set(made) == {*release, "simulator"}
+    assert not any({"build", "devices", "privileged"} & set(service) for service in made.values())
+    assert made["collectors-usb"]["image"] == made["collectors"]["image"] == "picket/collectors"
+    assert all(service["cap_drop"] == ["ALL"] for name, service in made.items() if name != "simulator")
+    assert made["mosquitto"]["ports"] == ["127.0.0.1:1884:1883"]
+    assert made["hub"]["environment"]["PICKET__HUB__BIND_ADDRESS"] == "0.0.0.0"
+    assert made["hub"]["environment"]["PICKET__LOG_LEVEL"] == "debug"
+
+
+def test_every_service_is_limited_and_keeps_its_root_read_only() -> None:
+    for name, service in yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"].items():
+        assert service["mem_limit"] and service["read_only"] and service["tty"] is False, name
+        assert service.get("privileged", False) == (name == "collectors-usb"), name
+        assert ("devices" in service) == (name in ("gpio-input", "relay")), name
