@@ -5,15 +5,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 READY := $(VENV)/.ready
-PROJECTS := shared base simulator $(sort $(patsubst %/,%,$(dir $(wildcard services/*/pyproject.toml))))
+PROJECTS := shared base simulator fleet $(sort $(patsubst %/,%,$(dir $(wildcard services/*/pyproject.toml))))
+# What runs on a device: the images hold what these need, and nothing else.
+SHIPPED := $(shell sed -n 's/^name = "\(.*\)"/\1/p' $(addsuffix /pyproject.toml,$(filter-out simulator fleet,$(PROJECTS))))
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export UV_NO_PROGRESS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench soak lock clean
+.PHONY: help setup run image up down base-image test check format bench soak docs lock clean
 
 help:  ## what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 setup: $(READY)  ## the project's own environment, from requirements.lock
 
@@ -32,6 +34,20 @@ $(READY): $(UV) requirements.lock pyproject.toml $(addsuffix /pyproject.toml,$(P
 run: $(READY)  ## the whole release on this machine: simulator, broker, every service (Ctrl-C stops it)
 	@exec $(BIN)/picket run
 
+image: $(READY)  ## the images of all services, with this machine's Docker engine (BASE, ABELECTRONICS, DEBIAN_MIRROR: see base/)
+	@$(BIN)/python -m base.images.build $(foreach one,BASE ABELECTRONICS DEBIAN_MIRROR,\
+		$(if $(filter undefined,$(origin $(one))),,--build-arg $(one)=$($(one))))
+	@$(BIN)/python -m base.images.build --simulator
+
+up: $(READY)  ## the release in containers on this machine, a simulator beside it (after `make image`); MQTT_PORT as for `run`
+	@$(BIN)/python -m base.images.development up
+
+down: $(READY)  ## end what `up` began; volumes are kept
+	@$(BIN)/python -m base.images.development down
+
+base-image: $(READY)  ## Debian's base by debootstrap, where Docker Hub can't be reached; then `make image` uses it (root)
+	@$(BIN)/python -m base.images.debian
+
 test: $(READY)  ## all tests; FAST=1 leaves out those that start real servers
 	@$(if $(FAST),:,tests/prepare.sh)
 	@$(BIN)/pytest $(if $(FAST),-m "not slow",) $(ARGS)
@@ -41,6 +57,7 @@ check: $(READY)  ## format, lint, types, and that the lock fits what the project
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(UV) pip check --quiet
+	@$(BIN)/picket compose
 
 format: $(READY)  ## format the code and mend what the linter can
 	@$(BIN)/ruff check --quiet --fix-only . ; $(BIN)/ruff format --quiet .
@@ -48,14 +65,19 @@ format: $(READY)  ## format the code and mend what the linter can
 bench: $(READY)  ## measurements as JSON lines; BENCH=<name> for one
 	@$(BIN)/python -m tests.bench $(BENCH)
 
-soak: $(READY)  ## long runs: 10,000 random steps at the output guard, 500 random kills of services and servers
+soak: $(READY)  ## long runs: 10,000 random steps at the output guard, 500 random kills of services and servers, arm64
 	@tests/prepare.sh
-	@PICKET_SOAK_STEPS=10000 PICKET_SOAK_KILLS=500 $(BIN)/pytest -o timeout=3600 \
-		services/relay/tests/test_invariants.py tests/test_nothing_lost.py $(ARGS)
+	@PICKET_SOAK=1 PICKET_SOAK_STEPS=10000 PICKET_SOAK_KILLS=500 $(BIN)/pytest -o timeout=3600 \
+		services/relay/tests/test_invariants.py tests/test_nothing_lost.py tests/test_arm64.py $(ARGS)
+
+docs: $(READY)  ## the page of variables, made from the schema
+	@$(BIN)/picket config --variables > docs/variables.md
 
 lock: $(UV)  ## resolve anew and write requirements.lock
 	@$(UV) lock --quiet
 	@$(UV) export --quiet --all-packages --no-emit-workspace --no-header --no-annotate --output-file requirements.lock
+	@$(UV) export --quiet $(addprefix --package ,$(SHIPPED)) --no-dev --no-emit-workspace --no-header --no-annotate \
+		--output-file base/requirements.lock
 	@rm -f $(READY)
 
 clean:  ## remove the environment and everything the release wrote
