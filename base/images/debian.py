@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from base.images.build import EPOCH, import_layer
+from base.images.engine import EPOCH, import_layer
 
 RELEASE = "bookworm"
 NAME = "picket-debian"

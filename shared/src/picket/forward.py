@@ -16,10 +16,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from picket.backoff import Backoff
-from picket.log import utc
 
 DAEMON = 3  # the facility
 SEVERITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
@@ -32,6 +32,11 @@ LONGEST_WAIT_SECONDS = 1.0
 FLUSH_SECONDS = 0.5
 
 log = logging.getLogger("forward")
+
+
+def time_of(record: logging.LogRecord) -> str:
+    """Return a record's time as ISO 8601 with a Z."""
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class Forward(logging.Handler):
@@ -71,7 +76,7 @@ class Forward(logging.Handler):
 
     def _datagram(self, record: logging.LogRecord) -> bytes:
         severity = next((number for level, number in SEVERITIES if record.levelno >= level), DEBUG)
-        head = f"<{8 * DAEMON + severity}>1 {utc(record, 'microseconds')} {self._sender}"
+        head = f"<{8 * DAEMON + severity}>1 {time_of(record)} {self._sender}"
         datagram = f"{head} {self._body(record)}".encode()
         if len(datagram) <= LONGEST_DATAGRAM:
             return datagram
