@@ -19,7 +19,7 @@ def own_engine() -> Iterator[engine.Engine | None]:
         return
     if missing := engine.install():
         pytest.skip(f"*** WHAT NEEDS A DOCKER ENGINE IS LEFT OUT: {missing} ***")
-    started = engine.Engine(ROOT / "var" / "engine")
+    started = engine.Engine(engine.folder_of(ROOT))
     started.start()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOCKER_HOST", started.host)

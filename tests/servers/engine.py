@@ -23,6 +23,12 @@ START_SECONDS = 60
 STOP_SECONDS = 40
 
 
+def folder_of(tree: Path) -> Path:
+    """Return where a tree's engine keeps its data: outside of it, or who packs the tree would meet all of Debian."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "picket" / f"engine-{crc32(bytes(tree.absolute())):08x}"
+
+
 class Engine:
     """dockerd in a folder."""
 
