@@ -1,0 +1,1 @@
+"""Releases by balena's rules: versions, which one is the latest, and the signed manifest."""

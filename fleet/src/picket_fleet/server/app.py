@@ -1,0 +1,159 @@
+"""The server itself: its addresses, its life, and TLS."""
+
+import asyncio
+import logging
+import signal
+import sqlite3
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from aiohttp import web
+
+from picket_fleet.errors import FleetError
+from picket_fleet.home import Home, load
+from picket_fleet.remote import git_http
+from picket_fleet.server import files, log_stream, registration, registry, report, resources, state
+from picket_fleet.server.access import SERVER, Handler, Server
+from picket_fleet.server.changes import Changes
+from picket_fleet.server.deltas import Deltas, MakeDelta, make_apart
+from picket_fleet.server.ledger import Ledger
+from picket_fleet.store.database import Database
+
+BODY_BYTES = 512_000  # of what is read as a whole; log streams and git are not
+STOP_SECONDS = 2.0
+
+Mount = Callable[[web.Application, Home], None]  # adds routes that see to access themselves, as git's do
+log = logging.getLogger(__name__)
+
+
+async def get_ping(_request: web.Request) -> web.StreamResponse:
+    """Answer that the server is there; also to who has no key."""
+    return web.Response(text="OK")
+
+
+ROUTES = [
+    web.get("/ping", get_ping),
+    web.get("/connectivity-check", get_ping),
+    web.post("/device/register", registration.post_register),
+    web.post(r"/api-key/device/{id:\d{1,9}}/device-key", registration.post_device_key),
+    web.get("/device/v3/{uuid}/state", state.get_state),
+    web.patch("/device/v3/state", report.patch_state),
+    web.post("/device/v2/{uuid}/log-stream", log_stream.post_log_stream),
+    web.get("/auth/v1/token", registry.get_token),
+    web.get("/api/v3/delta", registry.get_delta),
+    web.get("/v7/device", resources.get_device),
+    web.patch("/v7/device({selector})", resources.patch_device),
+    web.get("/v7/device_tag", resources.get_tags),
+    web.get("/v7/device_config_variable", resources.get_config_variables),
+    web.post("/v7/device_config_variable", resources.post_config_variable),
+    web.get("/delta/{base}/{target}", files.get_delta),
+    web.get("/layer/{diff_id}", files.get_layer),
+    web.get("/config/{image_id}", files.get_config),
+]
+
+
+def application(
+    home: Home, database: Database, *, make_delta: MakeDelta | None = None, mounts: Sequence[Mount] = ()
+) -> web.Application:
+    """Return the server's application; its database belongs to the thread that runs it."""
+    app = web.Application(client_max_size=BODY_BYTES, middlewares=[_say_what_is_wrong])
+    app[SERVER] = Server(home, database, Changes(database), Ledger(database), Deltas(home, make_delta))
+    app.add_routes(ROUTES)
+    for mount in mounts:
+        mount(app, home)
+    app.cleanup_ctx.append(_background)
+    app.on_shutdown.append(_end_waits)
+    app.on_response_prepare.append(_tell_little)
+    return app
+
+
+def serve(folder: Path) -> None:
+    """Serve the fleet that lives in a folder, until SIGTERM or SIGINT."""
+    home = load(folder)
+
+    async def until_signal() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await run(home, stop, make_delta=partial(make_apart, home), mounts=[_mount_git])
+
+    asyncio.run(until_signal())
+
+
+async def run(
+    home: Home,
+    stop: asyncio.Event,
+    *,
+    make_delta: MakeDelta | None = None,
+    mounts: Sequence[Mount] = (),
+    started: Callable[[int], None] = lambda _port: None,
+) -> None:
+    """Serve a fleet until `stop`; `started` is told the port, when devices may come."""
+    database = home.database()
+    # the default access log would have every request's whole address, queries and all
+    app = application(home, database, make_delta=make_delta, mounts=mounts)
+    # bodies stay as they come: git unpacks its own, and a log stream is unpacked by pieces
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_SECONDS, auto_decompress=False)
+    try:
+        await runner.setup()
+        host, _, port = home.configuration.listen.rpartition(":")
+        site = web.TCPSite(runner, host, int(port), ssl_context=tls(home))
+        await site.start()
+        bound = runner.addresses[0][1]
+        log.info("fleet %s: https on %s:%d", home.configuration.name, host, bound)
+        started(bound)
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+        database.close()
+
+
+def _mount_git(app: web.Application, home: Home) -> None:
+    app.add_routes(git_http.routes(home))
+
+
+def tls(home: Home) -> ssl.SSLContext:
+    """Return how connections are kept private."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(home.certificate, home.server_key)
+    return context
+
+
+@web.middleware
+async def _say_what_is_wrong(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPUnauthorized:
+        if "Authorization" in request.headers:  # git first comes without
+            server = request.app[SERVER]
+            server.refusals.note(request.remote or "", server.clock())
+        raise
+    except FleetError as error:
+        raise web.HTTPBadRequest(text=str(error)) from None
+    except sqlite3.OperationalError:  # locked for long, or a full disk: the ledger says so in the log
+        raise web.HTTPServiceUnavailable(text="the fleet's database can't be used just now") from None
+    except web.RequestPayloadError:  # it ended too early
+        raise web.HTTPBadRequest(text="the request's body is cut off") from None
+
+
+async def _background(app: web.Application) -> AsyncIterator[None]:
+    server = app[SERVER]
+    tasks = [asyncio.create_task(server.changes.watch()), asyncio.create_task(server.ledger.run(server.clock))]
+    yield
+    for task in tasks:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    server.ledger.write(server.clock())
+
+
+async def _end_waits(app: web.Application) -> None:
+    app[SERVER].changes.end()
+
+
+async def _tell_little(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.pop("Server", None)
