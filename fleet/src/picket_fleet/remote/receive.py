@@ -1,0 +1,73 @@
+"""Receive a push: `python -m picket_fleet.remote.receive FOLDER`, as the hook of a fleet's repository.
+
+It runs before git takes the push over: when it fails, all is as it was. What it prints reaches who pushes as it comes.
+"""
+
+import os
+import sqlite3
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from picket_fleet.build.collect import collect
+from picket_fleet.build.errors import Cancelled
+from picket_fleet.build.release import INFO, build_release, one_at_a_time
+from picket_fleet.errors import FleetError
+from picket_fleet.home import Home, load
+from picket_fleet.remote.push import Push, decide, options_of, updates_of
+from picket_fleet.remote.terminal import Terminal, cancel_on_signals
+from picket_fleet.store.releases import Release
+
+
+def receive(home: Home, push: Push, terminal: Terminal) -> Release:
+    """Build what was pushed; raises FleetError, and Cancelled when nobody waits any more."""
+    waits = False
+
+    def wait() -> None:
+        nonlocal waits
+        terminal.still_there()
+        if not waits:
+            terminal.say(INFO, "Another release is being built; this one waits")
+        waits = True
+
+    with one_at_a_time(home, wait) as database:
+        terminal.check_branch()
+        release = build_release(home, database, push.order, terminal)
+        # It counts from here on: whatever happens, the push is taken.
+        terminal.finish("[Success]", _done(release))
+        try:
+            collect(home, database)
+        except (FleetError, OSError, sqlite3.Error) as error:
+            terminal.finish("[Info]", f"Old releases are still there: {error}")
+    return release
+
+
+def _done(release: Release) -> str:
+    if release.revision is None:
+        return f"Draft {release.version} ({release.commit_id}) is there to be pinned"
+    return f"Release {release.version} ({release.commit_id}) is out"
+
+
+def main(arguments: Sequence[str], lines: Sequence[str], environment: Mapping[str, str], out: int) -> int:
+    """Do what the push asks for; return the status with which git takes it, or does not."""
+    updates = updates_of(lines)
+    try:
+        push = decide(updates, options_of(environment))
+        if push is None:
+            Terminal(out, updates[0]).finish("[Info]", "Kept; only main or master build a release")
+            return 0
+        terminal = Terminal(out, push.update)
+        cancel_on_signals()
+        receive(load(Path(arguments[0])), push, terminal)
+    except (FleetError, OSError, sqlite3.Error) as error:
+        Terminal(out, updates[0]).finish("[Error]", f"{error}\nNot built, the fleet stays as it is")
+        return 1
+    except Cancelled:
+        Terminal(out, updates[0]).finish("[Error]", "Cancelled, the fleet stays as it is")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    # Threads that wait for the engine end with the process, and the engine then gives up.
+    sys.exit(main(sys.argv[1:], sys.stdin.readlines(), os.environ, sys.stdout.fileno()))
