@@ -1,0 +1,40 @@
+"""What converging works with."""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from picket_fleet.agent.container import Host
+from picket_fleet.agent.device import Settings
+from picket_fleet.agent.engine import Engine
+from picket_fleet.agent.folder import Folder
+from picket_fleet.agent.obtain import Obtaining
+from picket_fleet.agent.target import Release
+
+
+class Teller(Protocol):
+    """Who hears how it goes."""
+
+    def tell(
+        self,
+        release: Release,
+        update_status: str,
+        statuses: dict[str, str] | None = None,
+        progress: int | None = None,
+        reason: str = "",
+    ) -> None:
+        """Hear how far the device is with a release."""
+
+    def say(self, message: str) -> None:
+        """Hear what people may want to know."""
+
+
+class Means(NamedTuple):
+    """The agent's folder and engine, who brings images, and whom to tell."""
+
+    folder: Folder
+    engine: Engine
+    obtaining: Obtaining
+    host: Host
+    settings: Settings
+    teller: Teller
+    pause: Callable[[float], None]  # waits so many seconds; raises ChangedError when all is to be given up

@@ -1,0 +1,64 @@
+"""A machine joins a fleet by one command, against the real server."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from picket_fleet.agent import command
+from picket_fleet.agent.device import read
+from picket_fleet.agent.units import units
+from picket_fleet.errors import FleetError
+from picket_fleet.store import devices, keys
+
+from .conftest import World
+
+pytestmark = pytest.mark.slow
+
+
+def words(world: World, folder: Path, key: str) -> list[str]:
+    address, fingerprint = world.home.configuration.address, world.home.fingerprint()
+    rest = ["--no-start", "--folder", str(folder), "--device-type", "raspberrypi4-64", "--name", "shed"]
+    return ["join", address, "--fingerprint", fingerprint, "--key", key, *rest]
+
+
+def test_a_machine_joins_and_keeps_its_key_to_itself(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = keys.give_out(world.database, keys.PROVISIONING, "any", None)
+
+    command.main(words(world, tmp_path / "device", key))
+
+    device = read(tmp_path / "device")
+    assert devices.find(world.database, "shed").uuid == device.uuid
+    assert bytes.fromhex(device.signing_key) == world.home.public_key()
+    assert stat.S_IMODE((tmp_path / "device" / "device.json").stat().st_mode) == 0o600
+    said = capsys.readouterr().out
+    assert "This is shed now." in said
+    assert device.key not in said and key not in said
+
+
+def test_who_has_joined_joins_no_second_time(world: World, tmp_path: Path) -> None:
+    key = keys.give_out(world.database, keys.PROVISIONING, "any", None)
+    command.main(words(world, tmp_path / "device", key))
+    before = json.loads((tmp_path / "device" / "device.json").read_bytes())
+
+    with pytest.raises(FleetError, match="joined a fleet already"):
+        command.main(words(world, tmp_path / "device", key))
+
+    assert json.loads((tmp_path / "device" / "device.json").read_bytes()) == before
+
+
+def test_a_key_that_is_not_good_leaves_nothing(world: World, tmp_path: Path) -> None:
+    with pytest.raises(FleetError, match="401"):
+        command.main(words(world, tmp_path / "device", "x" * 40))
+
+    assert not (tmp_path / "device").exists()
+
+
+def test_the_sweep_comes_before_the_engine() -> None:
+    written = units("/usr/bin/fleet", Path("/var/lib/picket-fleet"))
+
+    assert "Before=docker.service" in written["picket-fleet-sweep.service"]
+    assert "ExecStart=/usr/bin/fleet device run --folder /var/lib/picket-fleet" in written["picket-fleet.service"]
