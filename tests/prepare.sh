@@ -8,6 +8,10 @@ install_packages() {
     command -v mosquitto_sub >/dev/null || missing+=(mosquitto-clients)
     command -v influxd >/dev/null || missing+=(influxdb)
     command -v rsyslogd >/dev/null || [ -x /usr/sbin/rsyslogd ] || missing+=(rsyslog)
+    command -v busybox >/dev/null || missing+=(busybox-static)
+    command -v dockerd >/dev/null || [ -x /usr/sbin/dockerd ] || missing+=(docker.io)
+    command -v ip >/dev/null || [ -x /usr/sbin/ip ] || missing+=(iproute2)
+    command -v iptables >/dev/null || [ -x /usr/sbin/iptables ] || missing+=(iptables)
     [ ${#missing[@]} -eq 0 ] && return
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         # The packages would start their servers; the tests start their own.

@@ -1,0 +1,324 @@
+"""Machines with a Docker engine of their own, each behind its own network card: devices of a fleet, and its builder.
+
+    this host        the bridge of a Site, 10.88.<number>.1/24: what listens there is reached by every machine
+    a machine        a network namespace with one card on that bridge, 10.88.<number>.<11..>
+    its engine       dockerd in that namespace, and in process and mount namespaces of its own: to kill the first
+                     process of these is to cut the power, nothing of it lives on
+
+Nothing of the host's own network is changed. All is swept at the end; what a run left that was itself killed, the next
+run sweeps. It needs root.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import DockerException
+from requests.exceptions import RequestException
+
+from tests.servers.waiting import wait_for
+
+PACKAGES = {"dockerd": "docker.io", "iptables": "iptables", "ip": "iproute2", "nsenter": "util-linux", "git": "git"}
+BUSYBOX = "busybox-static"
+SBIN = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/local/sbin"
+SITES = 200
+START_SECONDS = 60
+STOP_SECONDS = 40
+
+
+class Site:
+    """A bridge on this host and the machines behind it: a context manager that leaves nothing behind."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep the machines' files in `folder`; nothing is there yet."""
+        self.folder = folder
+        self.machines: list[Machine] = []
+        self.name = ""
+        self._number = 0
+        self._exit = ExitStack()
+
+    def __enter__(self) -> "Site":
+        self._number = self._take_number()
+        self.name = f"pkt{self._number}"
+        self._sweep()
+        _ip("link", "add", self.name, "type", "bridge")
+        self._exit.callback(self._sweep)
+        _ip("address", "add", f"{self.address}/24", "dev", self.name)
+        _ip("link", "set", self.name, "up")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for machine in self.machines:
+            machine.remove()
+        self._exit.close()
+
+    @property
+    def address(self) -> str:
+        """Return this host's address on the bridge."""
+        return self.at(1)
+
+    def at(self, host: int) -> str:
+        """Return an address behind the bridge."""
+        return f"10.88.{self._number}.{host}"
+
+    def machine(self, name: str, *, disk_megabytes: int = 0) -> "Machine":
+        """Add a machine, whose engine is still to be started; its disk may be a small one."""
+        number = len(self.machines) + 1
+        machine = Machine(self, self.folder / name, f"{self.name}-{number}", self.at(10 + number))
+        self.machines.append(machine)
+        machine.plug_in(disk_megabytes)
+        return machine
+
+    def _take_number(self) -> int:
+        """Take a number that no other run has, for as long as this process lives."""
+        for number in range(SITES):
+            file = Path(f"/tmp/picket-test-site-{number}.lock").open("w")  # noqa: SIM115
+            self._exit.callback(file.close)
+            with suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return number
+        raise AssertionError("no number is free")
+
+    def _sweep(self) -> None:
+        """Remove what there is of this site's number."""
+        for name in _namespaces():
+            if name.startswith(f"{self.name}-"):
+                _end(name)
+        if Path(f"/sys/class/net/{self.name}").exists():
+            _ip("link", "delete", self.name)
+
+
+class Machine:
+    """A machine of a site, and its engine."""
+
+    def __init__(self, site: Site, folder: Path, namespace: str, address: str) -> None:
+        """Stand for it; `Site.machine` makes one."""
+        self.site, self.folder, self.namespace, self.address = site, folder, namespace, address
+        self.socket = folder / "docker.sock"
+        self.host = f"unix://{self.socket}"
+        self.root = folder / "data"
+        self.pid = 0  # whose end is that of all that the engine began
+        self._process: subprocess.Popen[bytes] | None = None
+        self._has_own_disk = False
+
+    def plug_in(self, disk_megabytes: int) -> None:
+        """Connect it with the bridge, and give it a disk."""
+        _ip("netns", "add", self.namespace)
+        card = self._card
+        _ip("link", "add", card, "type", "veth", "peer", "name", "eth0", "netns", self.namespace)
+        _ip("link", "set", card, "master", self.site.name, "up")
+        for words in (
+            ("address", "add", f"{self.address}/24", "dev", "eth0"),
+            ("link", "set", "eth0", "up"),
+            ("link", "set", "lo", "up"),
+            ("route", "add", "default", "via", self.site.address),
+        ):
+            _ip("-netns", self.namespace, *words)
+        self.folder.mkdir(parents=True)
+        if disk_megabytes:
+            _run("mount", "-t", "tmpfs", "-o", f"size={disk_megabytes}m", self.namespace, str(self.folder))
+            self._has_own_disk = True
+
+    def start(self) -> None:
+        """Start the engine, unless it runs, and wait until it answers."""
+        if self.is_down:
+            self.begin()
+        wait_for(f"the engine of {self.folder.name}", self.answers, START_SECONDS)
+
+    def begin(self) -> None:
+        """Start the engine."""
+        # After a power cut these would be taken for those of a running one; on a machine they are in memory.
+        shutil.rmtree(self.folder / "exec", ignore_errors=True)
+        (self.folder / "dockerd.pid").unlink(missing_ok=True)
+        (self.folder / "daemon.json").write_text("{}\n")
+        dockerd = [
+            *("dockerd", "--host", self.host, "--data-root", str(self.root), "--exec-root", f"{self.folder}/exec"),
+            *("--pidfile", f"{self.folder}/dockerd.pid", "--config-file", f"{self.folder}/daemon.json"),
+            *("--storage-driver", "overlay2", "--log-level", "warn", "--bip", "172.31.0.1/24"),
+            *("--exec-opt", "native.cgroupdriver=cgroupfs", "--cgroup-parent", f"/{self.namespace}"),
+        ]
+        apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        with (self.folder / "dockerd.log").open("ab") as log:
+            self._process = self.popen(*apart, *dockerd, stdout=log, stderr=log)
+        self.pid = self._process.pid
+
+    def answers(self) -> bool:
+        """Tell whether the engine answers; fails when it has ended."""
+        assert not self.is_down, f"dockerd ended: {self.log()[-1500:]}"
+        with suppress(DockerException, RequestException), self.docker() as api:
+            return bool(api.ping())
+        return False
+
+    @property
+    def is_down(self) -> bool:
+        """Tell whether the engine does not run."""
+        return self._process is None or self._process.poll() is not None
+
+    def docker(self) -> "Api":
+        """Return a client of the engine: a context manager."""
+        return Api(base_url=self.host, version="auto", timeout=60)
+
+    def cut_power(self) -> None:
+        """End the engine, and all that it runs, at once."""
+        if self._process:
+            self._process.kill()
+        self.wait_for_the_end()
+
+    def wait_for_the_end(self) -> None:
+        """Wait until somebody has cut the power, and nothing is left."""
+        if self._process:
+            self._process.wait(STOP_SECONDS)
+            self._process = None
+        wait_for("the last process", lambda: not _processes_of_cgroup(self.namespace), STOP_SECONDS)
+
+    def stop(self) -> None:
+        """End the engine as a shutdown does."""
+        if self._process and self._process.poll() is None:
+            children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+            for child in children:
+                os.kill(int(child), signal.SIGTERM)
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        self.wait_for_the_end()
+
+    def wipe(self) -> None:
+        """Start it anew, with an empty disk."""
+        self.cut_power()
+        for name in ("data", "exec", "agent", "locks"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        self.start()
+
+    def remove(self) -> None:
+        """End everything of it, and remove its files."""
+        self.cut_power()
+        _end(self.namespace)
+        if self._has_own_disk:
+            _run("umount", "--lazy", str(self.folder))
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def popen(self, *words: str, **options: Any) -> "subprocess.Popen[bytes]":
+        """Start a program that is on this machine's network; its process id is the program's own."""
+        command = ["nsenter", f"--net=/run/netns/{self.namespace}", *words]
+        environment = {**os.environ, "PATH": SBIN, **options.pop("env", {})}
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment, **options)
+
+    def received_bytes(self) -> int:
+        """Return what its network card has received so far, headers and all."""
+        return int(Path(f"/sys/class/net/{self._card}/statistics/tx_bytes").read_text())
+
+    def log(self) -> str:
+        """Return what the engine said."""
+        return (self.folder / "dockerd.log").read_text(errors="replace")
+
+    @property
+    def _card(self) -> str:
+        return f"v{self.namespace}"
+
+
+class Api(docker.APIClient):
+    """Docker's client, as a context manager; tests ask an engine by other means than the agent does."""
+
+    def __enter__(self) -> "Api":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def all_containers(self) -> list[Mapping[str, Any]]:
+        """Return everything that the engine says of its containers."""
+        return [self.inspect_container(entry["Id"]) for entry in self.containers(all=True)]
+
+
+def missing() -> str:
+    """Install what machines need, where this user may; return what is still missing, for people."""
+    lacking = _lacking()
+    if lacking and os.geteuid() == 0 and shutil.which("apt-get"):
+        quiet: dict[str, Any] = {"env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, "capture_output": True}
+        with suppress(OSError), _NothingStarted():
+            subprocess.run(["apt-get", "update", "-qq"], check=False, **quiet)
+            install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *lacking]
+            subprocess.run(install, check=False, **quiet)
+        lacking = _lacking()
+    if lacking:
+        return f"{', '.join(lacking)} not installed"
+    return "" if os.geteuid() == 0 else "engines and network namespaces need root"
+
+
+def busybox() -> Path:
+    """Return a busybox that needs no library."""
+    return Path(shutil.which("busybox", path=SBIN) or "/bin/busybox")
+
+
+def _lacking() -> list[str]:
+    """Name Debian's packages of programs that are not here."""
+    found = [package for program, package in PACKAGES.items() if not shutil.which(program, path=SBIN)]
+    is_static = busybox().exists() and b"/ld-linux" not in busybox().read_bytes()[:4096]
+    return found if is_static else [*found, BUSYBOX]
+
+
+class _NothingStarted:
+    """While this lasts, Debian's packages start no servers."""
+
+    policy = Path("/usr/sbin/policy-rc.d")
+
+    def __enter__(self) -> None:
+        self._ours = not self.policy.exists()
+        if self._ours:
+            self.policy.write_text("#!/bin/sh\nexit 101\n")
+            self.policy.chmod(0o755)
+
+    def __exit__(self, *_: object) -> None:
+        if self._ours:
+            self.policy.unlink(missing_ok=True)
+
+
+def _end(namespace: str) -> None:
+    """Remove a network namespace with all that runs in it, and its control groups."""
+    for pid in _run("ip", "netns", "pids", namespace).split():
+        with suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+    if Path(f"/sys/class/net/v{namespace}").exists():
+        _ip("link", "delete", f"v{namespace}")  # by itself it would go some time later
+    _ip("netns", "delete", namespace)
+    wait_for("the last process", lambda: not _processes_of_cgroup(namespace), STOP_SECONDS)
+    groups = Path("/sys/fs/cgroup")
+    for top in (*groups.glob(namespace), *groups.glob(f"*/{namespace}")):
+        for folder, _, _ in os.walk(top, topdown=False):
+            with suppress(OSError):
+                Path(folder).rmdir()
+
+
+def _processes_of_cgroup(name: str) -> list[str]:
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cgroup"):
+        with suppress(OSError):
+            if f"/{name}/" in file.read_text():
+                found.append(file.parent.name)
+    return found
+
+
+def _namespaces() -> list[str]:
+    listed = json.loads(_run("ip", "-json", "netns", "list") or "[]")
+    return [entry["name"] for entry in listed]
+
+
+def _ip(*words: str) -> None:
+    _run("ip", *words)
+
+
+def _run(*words: str) -> str:
+    done = subprocess.run(
+        words, capture_output=True, text=True, check=False, env={**os.environ, "PATH": SBIN}, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 0, f"{' '.join(words)}: {done.stderr.strip()}"
+    return done.stdout
