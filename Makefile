@@ -65,10 +65,10 @@ format: $(READY)  ## format the code and mend what the linter can
 bench: $(READY)  ## measurements as JSON lines; BENCH=<name> for one
 	@$(BIN)/python -m tests.bench $(BENCH)
 
-soak: $(READY)  ## long runs: 10,000 random steps at the output guard, 500 random kills of services and servers, arm64
+soak: $(READY)  ## long runs: 10,000 random steps at the output guard, 500 random kills of services, servers and devices, arm64
 	@tests/prepare.sh
 	@PICKET_SOAK=1 PICKET_SOAK_STEPS=10000 PICKET_SOAK_KILLS=500 $(BIN)/pytest -o timeout=3600 \
-		services/relay/tests/test_invariants.py tests/test_nothing_lost.py tests/test_arm64.py $(ARGS)
+		services/relay/tests/test_invariants.py tests/test_nothing_lost.py tests/test_arm64.py tests/fleet/test_faults.py $(ARGS)
 
 docs: $(READY)  ## the page of variables, made from the schema
 	@$(BIN)/picket config --variables > docs/variables.md

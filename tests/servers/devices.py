@@ -107,7 +107,6 @@ class Machine:
         self.root = folder / "data"
         self.pid = 0  # whose end is that of all that the engine began
         self._process: subprocess.Popen[bytes] | None = None
-        self._has_own_disk = False
 
     def plug_in(self, disk_megabytes: int) -> None:
         """Connect it with the bridge, and give it a disk."""
@@ -125,7 +124,6 @@ class Machine:
         self.folder.mkdir(parents=True)
         if disk_megabytes:
             _run("mount", "-t", "tmpfs", "-o", f"size={disk_megabytes}m", self.namespace, str(self.folder))
-            self._has_own_disk = True
 
     def start(self) -> None:
         """Start the engine, unless it runs, and wait until it answers."""
@@ -202,8 +200,6 @@ class Machine:
         """End everything of it, and remove its files."""
         self.cut_power()
         _end(self.namespace)
-        if self._has_own_disk:
-            _run("umount", "--lazy", str(self.folder))
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def popen(self, *words: str, **options: Any) -> "subprocess.Popen[bytes]":
@@ -283,7 +279,7 @@ class _NothingStarted:
 
 
 def _end(namespace: str) -> None:
-    """Remove a network namespace with all that runs in it, and its control groups."""
+    """Remove a network namespace with all that runs in it, its disk if it has its own, and its control groups."""
     for pid in _run("ip", "netns", "pids", namespace).split():
         with suppress(ProcessLookupError):
             os.kill(int(pid), signal.SIGKILL)
@@ -291,6 +287,10 @@ def _end(namespace: str) -> None:
         _ip("link", "delete", f"v{namespace}")  # by itself it would go some time later
     _ip("netns", "delete", namespace)
     wait_for("the last process", lambda: not _processes_of_cgroup(namespace), STOP_SECONDS)
+    for line in Path("/proc/mounts").read_text().splitlines():
+        source, where, *_ = line.split()
+        if source == namespace:
+            _run("umount", "--lazy", where)
     groups = Path("/sys/fs/cgroup")
     for top in (*groups.glob(namespace), *groups.glob(f"*/{namespace}")):
         for folder, _, _ in os.walk(top, topdown=False):

@@ -27,8 +27,10 @@ class Heard(NamedTuple):
 class Observer:
     """Subscribes to everything under `root`, again after every outage of the broker."""
 
-    def __init__(self, port: int, root: str = "#", user: tuple[str, str] | None = None) -> None:
-        """Connect to a broker on the loopback, as a user with a password where it asks for one."""
+    def __init__(
+        self, port: int, root: str = "#", user: tuple[str, str] | None = None, host: str = "127.0.0.1"
+    ) -> None:
+        """Connect to a broker, as a user with a password where it asks for one."""
         self.heard: list[Heard] = []
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
         if user:
@@ -36,7 +38,7 @@ class Observer:
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = lambda client, *_: client.subscribe(root, qos=1)
         self._client.on_message = self._on_message
-        self._client.connect_async("127.0.0.1", port)
+        self._client.connect_async(host, port)
         self._client.loop_start()
 
     def _on_message(self, _client: Any, _data: Any, message: mqtt.MQTTMessage) -> None:
