@@ -113,7 +113,7 @@ def test_a_device_does_not_load_what_only_the_server_needs() -> None:
     program = (
         "import sys\n"
         "from picket_fleet.cli import main\n"
-        "main(['device', '--folder', '/nowhere', 'run'])\n"
+        "main(['device', 'run', '--folder', '/nowhere'])\n"
         "print(*sorted({'cryptography', 'aiohttp', 'sqlite3', 'yaml', 'argparse'} & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -80,7 +80,7 @@ def publish(folder: Path) -> Release:
 
 def joins(run: Any, card: Path, command: str) -> Any:
     """Run, on a card, the command that `fleet join` or `fleet replace` printed."""
-    return run("device", "--folder", str(card), *command.split()[2:])
+    return run("device", *command.split()[2:], "--folder", str(card))
 
 
 def test_a_fleet_is_made_with_all_that_it_needs(run: Any, folder: Path, address: str) -> None:

@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    if words[:1] == ["device"] and words[1:] and (words[1] in agent.VERBS or words[1].startswith("--folder")):
+    if len(words) > 1 and words[0] == "device" and words[1] in agent.VERBS:
         return agent.main(words[1:])
     from picket_fleet.cli import commands  # a device does without its 20 MB
 
