@@ -78,7 +78,7 @@ def test_after_a_kill_the_next_start_finds_the_latch_and_makes_it_safe(bench: Be
     bench.release.start("picket_relay")
 
     wait_for("the safe state", lambda: bench.pin("siren") == "low")
-    assert "it was driving 0001" in bench.release.log("picket_relay")
+    wait_for("word of what was on", lambda: "it was driving 0001" in bench.release.log("picket_relay"))
 
 
 def test_a_brown_out_is_repaired_and_told(bench: Bench) -> None:
