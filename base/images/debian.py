@@ -1,7 +1,7 @@
 """Make the Debian base where Docker Hub can't be reached: `python -m base.images.debian [--arch arm64]`.
 
 Much like the official debian:bookworm-slim: debootstrap's least variant, without documents and translations, from the
-mirror that this machine's apt uses; the image itself names Debian's own. It needs root and debootstrap.
+mirror that this machine's apt uses; the image itself names none. It needs root and debootstrap.
 """
 
 import argparse
@@ -16,11 +16,7 @@ from base.images.engine import EPOCH, import_layer
 
 RELEASE = "bookworm"
 NAME = "picket-debian"
-SOURCES = """\
-deb http://deb.debian.org/debian bookworm main
-deb http://deb.debian.org/debian bookworm-updates main
-deb http://deb.debian.org/debian-security bookworm-security main
-"""
+SOURCES = "# Empty: who installs something here names a mirror (the build's DEBIAN_MIRROR).\n"
 NOT_NEEDED = (
     "usr/share/doc/*/*",
     "usr/share/man/*",
@@ -44,13 +40,13 @@ EXCLUDE = (
 
 
 def mirror() -> str:
-    """Return the mirror that this machine's apt uses for Debian, or Debian's own."""
+    """Return the mirror that this machine's apt uses for Debian; "" where it uses none."""
     command = ["apt-get", "indextargets", "--format", "$(SITE)", f"Codename: {RELEASE}", "Identifier: Packages"]
     try:
         sites = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
     except OSError:
         sites = []
-    return sites[0].rstrip("/") if sites else "http://deb.debian.org/debian"
+    return sites[0].rstrip("/") if sites else ""
 
 
 def make(arch: str, name: str) -> str:
@@ -58,6 +54,8 @@ def make(arch: str, name: str) -> str:
     debootstrap = shutil.which("debootstrap", path=f"{os.environ['PATH']}:/usr/sbin")
     if not debootstrap or os.geteuid():
         sys.exit("base-image: needs root and debootstrap (Debian: apt-get install debootstrap)")
+    if not mirror():
+        sys.exit(f"base-image: this machine's apt has no source of Debian's {RELEASE}")
     with tempfile.TemporaryDirectory(prefix="picket-base-") as folder:
         root = Path(folder, "root")
         command = [debootstrap, "--variant=minbase", f"--arch={arch}", RELEASE, str(root), mirror()]

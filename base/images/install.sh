@@ -2,7 +2,11 @@
 set -eu
 touch /build/began
 if [ -n "${DEBIAN_MIRROR:-}" ]; then
-    sed -i "s#https\?://deb.debian.org/debian#$DEBIAN_MIRROR#" /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null || true
+    # Instead of the base's own sources, and in this stage alone: they are no part of the image.
+    . /etc/os-release
+    rm -rf /etc/apt/sources.list.d/*
+    printf 'deb %s %s main\n' "$DEBIAN_MIRROR" "$VERSION_CODENAME" "$DEBIAN_MIRROR" "$VERSION_CODENAME-updates" \
+        "$DEBIAN_MIRROR-security" "$VERSION_CODENAME-security" >/etc/apt/sources.list
 fi
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends "$@" >/dev/null
