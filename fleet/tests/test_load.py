@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from backports import zstd
 
 from picket_fleet.deltas.layers import TarLayer
 from picket_fleet.deltas.load import Content, DamagedLayerError, archive, from_file, from_layer, lacking
 from picket_fleet.deltas.overlay import chain_ids
 from picket_fleet.deltas.release import Image
 from picket_fleet.errors import DeltaError
+from picket_fleet.zstandard import zstd
 
 
 def tar_of(name: str, content: bytes) -> bytes:

@@ -25,7 +25,6 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 import pytest
 from aiohttp import web
-from backports import zstd
 
 from picket_fleet.agent import device as devices_of
 from picket_fleet.agent.device import Device, Settings
@@ -41,6 +40,7 @@ from picket_fleet.server.app import run
 from picket_fleet.store import devices, keys, releases
 from picket_fleet.store.database import Database
 from picket_fleet.store.releases import Build, Release
+from picket_fleet.zstandard import zstd
 
 DEADLINE_SECONDS = 60.0
 SBIN = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"

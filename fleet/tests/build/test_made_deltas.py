@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from backports import zstd
 
 from picket_fleet import home as homes
 from picket_fleet.build import deltas
@@ -20,6 +19,7 @@ from picket_fleet.home import Configuration, Home
 from picket_fleet.store import devices, fleet, releases
 from picket_fleet.store.database import Database
 from picket_fleet.store.releases import Build, Release
+from picket_fleet.zstandard import zstd
 
 
 class Built:

@@ -6,9 +6,9 @@ import tarfile
 from typing import cast
 
 import pytest
-from backports import zstd
 
 from picket_fleet.build.saved import layers_of_saved
+from picket_fleet.zstandard import zstd
 
 
 def saved(files: dict[str, bytes]) -> io.BytesIO:

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from backports import zstd
 
 from picket_fleet.deltas.codec import dcz
 from picket_fleet.server import report as reports
 from picket_fleet.store import devices
+from picket_fleet.zstandard import zstd
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from backports import zstd
 
 from picket_fleet.deltas.release import MAGIC
 from picket_fleet.errors import FleetError
 from picket_fleet.server.deltas import make_apart
 from picket_fleet.store import releases
+from picket_fleet.zstandard import zstd
 
 SERVE = """
 import logging, pathlib, sys

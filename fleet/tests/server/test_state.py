@@ -8,12 +8,12 @@ import time
 from typing import Any
 
 import pytest
-from backports import zstd
 
 from picket_fleet.releases.manifest import verify
 from picket_fleet.server import state
 from picket_fleet.store import devices, variables
 from picket_fleet.store.variables import Variable
+from picket_fleet.zstandard import zstd
 
 
 def test_a_release_comes_with_its_signed_manifest(fleet: Any) -> None:

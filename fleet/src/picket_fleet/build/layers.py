@@ -14,8 +14,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from backports import zstd
-
 from picket_fleet.build import normalise
 from picket_fleet.build.engine import Engine
 from picket_fleet.build.errors import BuildError
@@ -23,6 +21,7 @@ from picket_fleet.build.saved import layers_of_saved
 from picket_fleet.deltas.overlay import OverlayLayer, chain_ids
 from picket_fleet.errors import FleetError
 from picket_fleet.home import Home
+from picket_fleet.zstandard import zstd
 
 LEVEL = 9
 PIECE = 1 << 20

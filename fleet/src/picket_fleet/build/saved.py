@@ -10,9 +10,8 @@ import tarfile
 from collections.abc import Iterator
 from typing import IO, Any, cast
 
-from backports import zstd
-
 from picket_fleet.build.normalise import Readable
+from picket_fleet.zstandard import zstd
 
 LAYER = re.compile(r"[^/]+/layer\.tar|blobs/sha256/[0-9a-f]{64}")
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"

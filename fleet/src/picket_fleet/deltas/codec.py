@@ -3,9 +3,8 @@
 import hashlib
 from collections.abc import Iterable
 
-from backports import zstd
-
 from picket_fleet.errors import DeltaError
+from picket_fleet.zstandard import zstd
 
 LEVEL = 19
 MAGIC = bytes.fromhex("28b52ffd")  # of every zstd frame

@@ -15,12 +15,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from backports import zstd
-
 from picket_fleet.deltas.layers import Layer, TarLayer
 from picket_fleet.deltas.overlay import OverlayLayer, chain_ids
 from picket_fleet.deltas.release import Image
 from picket_fleet.errors import DeltaError
+from picket_fleet.zstandard import zstd
 
 BLOCK = 512
 PIECE = 1 << 20
