@@ -24,6 +24,7 @@ import docker
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
+from tests.servers.packages import install_packages
 from tests.servers.waiting import wait_for
 
 PACKAGES = {"dockerd": "docker.io", "iptables": "iptables", "ip": "iproute2", "nsenter": "util-linux", "git": "git"}
@@ -238,14 +239,8 @@ class Api(docker.APIClient):
 def missing() -> str:
     """Install what machines need, where this user may; return what is still missing, for people."""
     lacking = _lacking()
-    if lacking and os.geteuid() == 0 and shutil.which("apt-get"):
-        quiet: dict[str, Any] = {"env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, "capture_output": True}
-        with suppress(OSError), _NothingStarted():
-            subprocess.run(["apt-get", "update", "-qq"], check=False, **quiet)
-            install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *lacking]
-            subprocess.run(install, check=False, **quiet)
-        lacking = _lacking()
-    if lacking:
+    install_packages(lacking)
+    if lacking := _lacking():
         return f"{', '.join(lacking)} not installed"
     return "" if os.geteuid() == 0 else "engines and network namespaces need root"
 
@@ -260,22 +255,6 @@ def _lacking() -> list[str]:
     found = [package for program, package in PACKAGES.items() if not shutil.which(program, path=SBIN)]
     is_static = busybox().exists() and b"/ld-linux" not in busybox().read_bytes()[:4096]
     return found if is_static else [*found, BUSYBOX]
-
-
-class _NothingStarted:
-    """While this lasts, Debian's packages start no servers."""
-
-    policy = Path("/usr/sbin/policy-rc.d")
-
-    def __enter__(self) -> None:
-        self._ours = not self.policy.exists()
-        if self._ours:
-            self.policy.write_text("#!/bin/sh\nexit 101\n")
-            self.policy.chmod(0o755)
-
-    def __exit__(self, *_: object) -> None:
-        if self._ours:
-            self.policy.unlink(missing_ok=True)
 
 
 def _end(namespace: str) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from zlib import crc32
 
 from base.images.development import compose
+from tests.servers.packages import install_packages
 from tests.servers.waiting import wait_for
 
 PACKAGES = {"dockerd": "docker.io", "iptables": "iptables", "ip": "iproute2", "debootstrap": "debootstrap"}
@@ -96,15 +97,8 @@ def answers(host: str | None = None) -> bool:
 
 def install() -> str:
     """Install what an engine needs, where this user may; return what is still missing, for people."""
-    missing = lacking()
-    if missing and os.geteuid() == 0 and shutil.which("apt-get"):
-        quiet = {"env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, "capture_output": True, "check": False}
-        with suppress(OSError), _nothing_started():
-            subprocess.run(["apt-get", "update", "-qq"], **quiet)  # type: ignore[call-overload]
-            command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]
-            subprocess.run(command, **quiet)  # type: ignore[call-overload]
-        missing = lacking()
-    if missing:
+    install_packages(lacking())
+    if missing := lacking():
         return f"{', '.join(missing)} not installed"
     return "" if os.geteuid() == 0 else "starting an engine needs root"
 
@@ -113,22 +107,6 @@ def lacking() -> list[str]:
     """Name Debian's packages of programs that are not here."""
     missing = [package for program, package in PACKAGES.items() if not shutil.which(program, path=SBIN)]
     return missing if compose() else [*missing, "docker-compose"]
-
-
-class _nothing_started:  # noqa: N801
-    """While this lasts, Debian's packages start no servers."""
-
-    policy = Path("/usr/sbin/policy-rc.d")
-
-    def __enter__(self) -> None:
-        self._ours = not self.policy.exists()
-        if self._ours:
-            self.policy.write_text("#!/bin/sh\nexit 101\n")
-            self.policy.chmod(0o755)
-
-    def __exit__(self, *_: object) -> None:
-        if self._ours:
-            self.policy.unlink(missing_ok=True)
 
 
 def _run(*words: str) -> None:

@@ -19,17 +19,14 @@ from picket_fleet import home
 from picket_fleet.agent import device as identity
 from picket_fleet.store import releases
 from picket_fleet.store.releases import Build, Release
+from tests.servers.waiting import wait_for
 
 DEADLINE_SECONDS = 60.0
 FLEET = [sys.executable, "-c", "import sys; from picket_fleet.cli import main; sys.exit(main())"]
 
 
 def until(what: str, look: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.05)
-    return found
+    return wait_for(what, look, DEADLINE_SECONDS)
 
 
 @pytest.fixture
