@@ -8,9 +8,9 @@ import pytest
 
 from picket.health import HealthBeat
 from picket.messages import Fault, Health, Message, Reading
-from picket_collectors.collector import HANG_SECONDS, Collector
-from picket_collectors.sampler import Failed, Measured
-from picket_collectors.source import SourceError
+from picket_collectors.collector import HANG_SECONDS, MOST_PARTS, Collector
+from picket_collectors.outcome import Failed, Measured
+from picket_collectors.source import Part, SourceError
 
 RANGES = {"temperature_c": (-40.0, 125.0), "humidity_percent": (0.0, 100.0)}
 
@@ -42,11 +42,15 @@ def health(hub: FakeHub) -> HealthBeat:
 
 @pytest.fixture
 def collector(hub: FakeHub, health: HealthBeat) -> Collector:
-    return Collector("attic", "climate", RANGES, hub, health)  # type: ignore[arg-type]
+    return Collector("attic", RANGES, hub, health, others={"attic_lamp"})  # type: ignore[arg-type]
 
 
 def measured(**values: float | None) -> Measured:
-    return Measured(1_700_000_000_000_000_000, values, {"opened": 1}, 10.0)
+    return of(Part("", "climate", values))
+
+
+def of(*parts: Part) -> Measured:
+    return Measured(1_700_000_000_000_000_000, parts, {"opened": 1}, 10.0)
 
 
 def failed(text: str = "no answer") -> Failed:
@@ -92,6 +96,44 @@ def test_a_source_that_fails_is_said_once_and_so_is_its_return(collector: Collec
         ("source", "end", "works again"),
     ]
     assert (collector.samples, collector.failures) == (2, 2)
+
+
+def test_a_part_is_a_source_of_its_own(collector: Collector, hub: FakeHub) -> None:
+    collector.take(
+        of(Part("plug", "energy", {"power_w": 12}), Part("shed", "climate", {"temperature_c": 999})), now=0.0
+    )
+
+    assert [(r.source, r.kind, r.values) for r in hub.of(Reading)] == [
+        ("attic_plug", "energy", {"power_w": 12.0}),
+        ("attic_shed", "climate", {"temperature_c": None}),
+    ]
+    assert [f.subject for f in hub.of(Fault)] == ["shed.temperature_c"]
+
+
+def test_a_part_that_fails_is_said_once_and_touches_no_other(collector: Collector, hub: FakeHub) -> None:
+    lamp, lost = Part("lamp_2", "energy", {"power_w": 1}), Part("plug", "energy", fault="offline")
+    for parts in ((lost, lamp), (lost, lamp), (Part("plug", "energy", {"power_w": 2}),)):
+        collector.take(of(*parts), now=0.0)
+
+    assert [(f.subject, f.state, f.text) for f in hub.of(Fault)] == [
+        ("plug", "begin", "offline"),
+        ("plug", "end", "works again"),
+    ]
+    assert [r.source for r in hub.of(Reading)] == ["attic_lamp_2", "attic_lamp_2", "attic_plug"]
+
+
+def test_a_part_takes_no_other_collector_s_name(collector: Collector, hub: FakeHub) -> None:
+    collector.take(of(Part("lamp", "energy", {"power_w": 1})), now=0.0)
+
+    assert not hub.of(Reading)
+    assert [f.text for f in hub.of(Fault)] == ["attic_lamp is another collector's name: rename one of them"]
+
+
+def test_parts_without_end_do_not_fill_the_bus(collector: Collector, hub: FakeHub) -> None:
+    collector.take(of(*(Part(f"node_{n}", "climate", {"temperature_c": 20}) for n in range(MOST_PARTS + 2))), now=0.0)
+
+    assert len(hub.of(Reading)) == MOST_PARTS
+    assert [f.subject for f in hub.of(Fault)] == ["parts"]
 
 
 def test_the_beat_says_what_is_at_fault(collector: Collector, hub: FakeHub, health: HealthBeat) -> None:

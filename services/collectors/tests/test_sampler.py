@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from picket_collectors.sampler import Failed, Measured, Outcome, Sampler
+from picket_collectors.outcome import Failed, Measured, Outcome
+from picket_collectors.sampler import Sampler
 from picket_collectors.source import Site, SourceError, Stopped
 
 
@@ -38,7 +39,7 @@ def play(site: Site, time: Any, thermometer: Thermometer, seconds: float) -> lis
     outcomes: list[Outcome] = []
     time.stop_at = time.now + seconds
     open_source: Callable[[], Any] = thermometer.open
-    Sampler(open_source, 10, site, outcomes.append, wall_ns=lambda: int(time.now * 1e9)).run()
+    Sampler(open_source, "climate", 10, site, outcomes.append, wall_ns=lambda: int(time.now * 1e9)).run()
     return outcomes
 
 
@@ -47,7 +48,7 @@ def test_a_source_is_opened_once_and_sampled_every_interval(site: Site, time: An
 
     outcomes = play(site, time, thermometer, 25)
 
-    assert [o.values["temperature_c"] for o in outcomes if isinstance(o, Measured)] == [21.0, 22.0, 23.0]
+    assert [o.parts[0].values["temperature_c"] for o in outcomes if isinstance(o, Measured)] == [21.0, 22.0, 23.0]
     assert [round((b.time_ns - a.time_ns) / 1e9, 3) for a, b in pairwise(outcomes)] == [10, 10]
     assert (thermometer.opened, thermometer.closed) == (1, 1)
 
@@ -86,7 +87,7 @@ def test_a_port_that_can_not_be_opened_is_tried_again(site: Site, time: Any) -> 
     def absent() -> Any:
         raise FileNotFoundError(2, "No such file or directory", "var/sim/air")
 
-    Sampler(absent, 10, site, outcomes.append).run()
+    Sampler(absent, "climate", 10, site, outcomes.append).run()
 
     assert [type(o) for o in outcomes] == [Failed] * 4  # at 0, 5, 15, 35 s
 

@@ -1,19 +1,23 @@
 """One collector: what the sampler hands over is checked, counted and published here, on the loop's thread."""
 
 import logging
+import math
 import queue
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 
 from picket.bus.producer import Producer
 from picket.health import HealthBeat
 from picket.messages import Reading
 from picket.service import Runtime
-from picket_collectors.sampler import Failed, Outcome, Sampler
-from picket_collectors.source import Site, SourceError, Stopped
+from picket_collectors.neighbours import PREFIX, Neighbours
+from picket_collectors.outcome import Failed, Outcome
+from picket_collectors.receiver import Receiver
+from picket_collectors.sampler import Sampler
+from picket_collectors.source import Part, Site, SourceError, Stopped
 from picket_collectors.sources import sources
 
 Ranges = Mapping[str, tuple[float, float]]
@@ -22,6 +26,8 @@ WATCH_SECONDS = 5.0
 # Longer than any sensor warms up, retries and all; a thread that is silent for so long will never speak again.
 HANG_SECONDS = 300.0
 STOP_SECONDS = 3.0
+MOST_PARTS = 200  # a device that makes up names is not to fill the bus
+ANY = (-math.inf, math.inf)
 
 log = logging.getLogger("collector")
 
@@ -29,11 +35,17 @@ log = logging.getLogger("collector")
 class Collector:
     """Publishes the readings of one source, and keeps its health."""
 
-    def __init__(self, name: str, kind: str, ranges: Ranges, producer: Producer, health: HealthBeat) -> None:
-        """Begin with no sample; the first outcome must come within HANG_SECONDS of the first `watch`."""
+    def __init__(
+        self, name: str, ranges: Ranges, producer: Producer, health: HealthBeat, others: Collection[str] = ()
+    ) -> None:
+        """Begin with no sample; the first outcome must come within HANG_SECONDS of the first `watch`.
+
+        `others` are the names of the device's other collectors, which no part may take.
+        """
         self._name = name
-        self._kind = kind
         self._ranges = ranges
+        self._others = others
+        self._parts: set[str] = set()
         self._producer = producer
         self._health = health
         self._expected_by: float | None = None
@@ -49,13 +61,11 @@ class Collector:
             log.debug("%s", outcome.text)
             self._health.begin("source", outcome.text, outcome.traceback)
             return
-        self.samples += 1
-        self.last_success = now
         self.source_figures = outcome.figures
         self._health.end("source")
-        values = {name: self._plausible(name, value) for name, value in outcome.values.items()}
-        reading = Reading(time_ns=outcome.time_ns, source=self._name, kind=self._kind, values=values)
-        self._producer.publish(f"reading.{self._name}", reading)
+        for part in outcome.parts:
+            if self._admits(part.name):
+                self._take_part(part, outcome.time_ns, now)
 
     def watch(self, now: float) -> None:
         """Raise SourceError when the sampler hangs, so that the process ends and a clean one is started."""
@@ -64,17 +74,45 @@ class Collector:
         elif now > self._expected_by:
             raise SourceError(f"the source hangs: nothing was heard of it for more than {HANG_SECONDS:.0f} s")
 
-    def _plausible(self, name: str, value: float | None) -> float | None:
+    def _admits(self, part: str) -> bool:
+        """Tell whether a part may be published, and say once why one may not."""
+        if part in self._parts or not part:
+            return True
+        if f"{self._name}_{part}" in self._others:
+            self._health.begin(part, f"{self._name}_{part} is another collector's name: rename one of them")
+            return False
+        if len(self._parts) == MOST_PARTS:
+            self._health.begin("parts", f"more than {MOST_PARTS}: {part} and those to come are left out")
+            return False
+        self._parts.add(part)
+        return True
+
+    def _take_part(self, part: Part, time_ns: int, now: float) -> None:
+        if part.fault:
+            self._health.begin(part.name, part.fault)
+            return
+        if part.name:
+            self._health.end(part.name)
+        self.samples += 1
+        self.last_success = now
+        source = f"{self._name}_{part.name}" if part.name else self._name
+        values = {name: self._plausible(part.name, name, value) for name, value in part.values.items()}
+        self._producer.publish(
+            f"{PREFIX}{source}", Reading(time_ns=time_ns, source=source, kind=part.kind, values=values)
+        )
+
+    def _plausible(self, part: str, name: str, value: float | None) -> float | None:
         """Return a value as a float, None when it can't be true; the latter is said when it begins and ends."""
         if value is None:
             return None
-        low, high = self._ranges[name]
-        if low <= value <= high:  # so NaN is not
-            self._health.end(name, f"{value:g} is plausible again")
+        low, high = self._ranges.get(name, ANY)
+        subject = f"{part}.{name}" if part else name
+        if low <= value <= high and math.isfinite(value):
+            self._health.end(subject, f"{value:g} is plausible again")
             return float(value)
         self.implausible += 1
-        if name not in self._health.faults:  # the values that follow are no other fault
-            self._health.begin(name, f"{value:g} is not plausible: expected {low:g} to {high:g}")
+        if subject not in self._health.faults:  # the values that follow are no other fault
+            self._health.begin(subject, f"{value:g} is not plausible: expected {low:g} to {high:g}")
         return None
 
 
@@ -86,7 +124,7 @@ def collect(name: str, runtime: Runtime) -> None:
         sys.exit(2)
     entry, loop = entries[name], runtime.loop
     module = sources()[entry.__struct_config__.tag]
-    collector = Collector(name, module.KIND, module.RANGES, runtime.producer, runtime.health)
+    collector = Collector(name, module.RANGES, runtime.producer, runtime.health, entries.keys() - {name})
     runtime.health.figure("samples", lambda: collector.samples)
     runtime.health.figure("failures", lambda: collector.failures)
     runtime.health.figure("implausible", lambda: collector.implausible)
@@ -108,10 +146,19 @@ def collect(name: str, runtime: Runtime) -> None:
         while not outcomes.empty():
             collector.take(outcomes.get(), loop.now())
 
-    site = Site(name, runtime.config, time.monotonic, pause)
-    sampler = Sampler(partial(module.open_source, entry, site), entry.interval_seconds, site, hand_over)
+    names = module.neighbours(entry) if hasattr(module, "neighbours") else ()
+    neighbours = Neighbours(names, time.monotonic)
+    if names:
+        runtime.subscribe([PREFIX + other for other in names], neighbours.hear)
+    site = Site(name, runtime.config, time.monotonic, pause, neighbours.value)
+    worker: Sampler | Receiver
+    if hasattr(module, "open_stream"):
+        worker = Receiver(partial(module.open_stream, entry, site), entry.interval_seconds, site, hand_over)
+    else:
+        opens = partial(module.open_source, entry, site)
+        worker = Sampler(opens, module.KIND, entry.interval_seconds, site, hand_over)
     # A daemon, so that a sensor which blocks for ever can't keep the process from ending.
-    thread = threading.Thread(target=sampler.run, name=name, daemon=True)
+    thread = threading.Thread(target=worker.run, name=name, daemon=True)
 
     def stop() -> None:
         stopping.set()

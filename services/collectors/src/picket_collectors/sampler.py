@@ -5,33 +5,12 @@ sample is handed over as an Outcome.
 """
 
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from typing import NamedTuple
 
+from picket_collectors.outcome import Measured, Outcome, failed
 from picket_collectors.schedule import Schedule
-from picket_collectors.source import Site, Source, Stopped, Values
-
-
-class Measured(NamedTuple):
-    """A sample, the time (UTC) of it, and how long until the next."""
-
-    time_ns: int
-    values: Values
-    figures: Mapping[str, float]
-    next_seconds: float
-
-
-class Failed(NamedTuple):
-    """Why there is no sample; a traceback only where the error is none that a sensor is known for."""
-
-    text: str
-    traceback: str
-    next_seconds: float
-
-
-Outcome = Measured | Failed
+from picket_collectors.source import Part, Site, Source, Stopped
 
 
 class Sampler:
@@ -40,6 +19,7 @@ class Sampler:
     def __init__(
         self,
         open_source: Callable[[], Source],
+        kind: str,
         interval_seconds: float,
         site: Site,
         hand_over: Callable[[Outcome], None],
@@ -47,6 +27,7 @@ class Sampler:
     ) -> None:
         """Open nothing yet."""
         self._open_source = open_source
+        self._kind = kind
         self._site = site
         self._hand_over = hand_over
         self._wall_ns = wall_ns
@@ -62,19 +43,18 @@ class Sampler:
                 # A library may raise anything for a sensor that was pulled out; opening it anew mends most of it.
                 except Exception as error:
                     self._schedule.failed(self._site.clock())
-                    expected = isinstance(error, OSError)
-                    text = str(error) if expected else f"{type(error).__name__}: {error}"
-                    self._hand_over(Failed(text, "" if expected else traceback.format_exc(), self._until_due()))
+                    self._hand_over(failed(error, self._until_due()))
         except Stopped:
             return
 
     def _sample_until_it_fails(self) -> None:
         with closing(self._open_source()) as source:
             while True:
-                values = source.sample()
+                sample = source.sample()
                 time_ns = self._wall_ns()
+                parts = [Part("", self._kind, sample)] if isinstance(sample, Mapping) else sample
                 self._schedule.succeeded(self._site.clock())
-                self._hand_over(Measured(time_ns, values, source.figures(), self._until_due()))
+                self._hand_over(Measured(time_ns, parts, source.figures(), self._until_due()))
                 self._site.pause(self._until_due())
 
     def _until_due(self) -> float:

@@ -2,14 +2,18 @@
 
     Config         a Section with its `kind` as the tag, `interval_seconds` among its fields
     KIND           what is measured, for the Reading: "air", "host"
-    RANGES         every value it gives, by name with its unit, and the least and the most that is plausible
-    open_source    (config, site) -> Source
+    RANGES         the values it gives, by name with its unit, and the least and the most that is plausible
+    open_source    (config, site) -> Source, which is sampled every interval; or
+    open_stream    (config, site) -> Stream, which speaks by itself; a part of it is published once an interval
+    neighbours     (config) -> the names of the sources that it wants to ask its site for; may be absent
 
 The frame opens it and samples it, in a thread of its own, and closes and opens it anew, ever less often, when
-either raises. So a source keeps no state about failures: it raises.
+either raises. So a source keeps no state about failures: it raises. One that measures several things (plugs, nodes,
+the devices of a bridge) gives Parts, and says what ails one of them in its Part.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from picket.config import Config
@@ -26,24 +30,59 @@ class Stopped(BaseException):
     """The process is to end: no fault, and as with KeyboardInterrupt no driver's `except Exception` is to keep it."""
 
 
+class Part(NamedTuple):
+    """What one of a source's several things gave: a Reading of `reading.<source>_<name>`, or why there is none.
+
+    `name` is lower case with underscores; "" is the source itself. `switches` names the values that are on (1) or
+    off (0): of a stream, a change of one is published at once.
+    """
+
+    name: str
+    kind: str
+    values: Values = MappingProxyType({})
+    fault: str = ""
+    switches: frozenset[str] = frozenset()
+
+
+def _nobody(_source: str, _quantity: str, _max_age_seconds: float) -> float | None:
+    return None
+
+
 class Site(NamedTuple):
-    """Where a source runs: its own name, the device's configuration, and its time.
+    """Where a source runs: its own name, the device's configuration, its time, and what other sources measure.
 
     `pause(seconds)` sleeps and raises Stopped when the process is to end; `pause(0)` only looks. A source calls it
-    at least every few seconds.
+    at least every few seconds. `neighbour(source, quantity, max_age_seconds)` is None where that is not known.
     """
 
     name: str
     config: Config
     clock: Callable[[], float]
     pause: Callable[[float], None]
+    neighbour: Callable[[str, str, float], float | None] = _nobody
 
 
 class Source(Protocol):
     """Something open that is measured."""
 
-    def sample(self) -> Values:
+    def sample(self) -> Values | Sequence[Part]:
         """Measure once; an unknown value is None. May take its time; raises OSError when there is nothing to give."""
+        ...
+
+    def figures(self) -> Mapping[str, float]:
+        """Return what the health beat shows of it."""
+        ...
+
+    def close(self) -> None:
+        """Leave the sensor at rest; never raises."""
+        ...
+
+
+class Stream(Protocol):
+    """Something open that speaks by itself."""
+
+    def receive(self) -> Sequence[Part]:
+        """Return what came, after a second at most though it be nothing; raises OSError when nothing more can come."""
         ...
 
     def figures(self) -> Mapping[str, float]:

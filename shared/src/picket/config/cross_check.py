@@ -100,7 +100,8 @@ def _thresholds(config: Config) -> Iterator[tuple[Path, str]]:
         if (threshold.above is None) == (threshold.below is None):
             got = "neither" if threshold.above is None else "both"
             yield ("thresholds", name), f"expected one of above and below, got {got}"
-        if threshold.source not in config.collectors:
+        # A source of many parts names them itself: collector `zigbee` gives `zigbee_kitchen` too.
+        if not any(f"{threshold.source}_".startswith(f"{name}_") for name in config.collectors):
             there_are = ", ".join(config.collectors) or "none"
             yield ("thresholds", name, "source"), f"there is no collector {threshold.source!r}; there are {there_are}"
 
