@@ -123,6 +123,12 @@ BAD = [
     ),
     pytest.param(
         "outputs:",
+        "rules: {r: {when: threshold hot begins, then: relay siren on}}\noutputs:",
+        ["picket.yaml:8: rules.r.when: there is no threshold 'hot'; there are none"],
+        id="rule-without-its-threshold",
+    ),
+    pytest.param(
+        "outputs:",
         "rules: {r: {when: input hall motion, only_if: input hall motion and input hall alarm within 3 s,"
         " then: relay siren on}}\noutputs:",
         ["picket.yaml:8: rules.r.only_if: expected 'input NAME motion|"],
@@ -217,10 +223,54 @@ BAD = [
         id="secret-in-git",
     ),
     pytest.param(
+        "device: demo",
+        "device: demo\nbroker: {clients: {demo: {topics: [node/demo]}, home: {topics: [node/home]}}}",
+        [
+            "picket.yaml:2: broker.clients.demo: expected a name of its own, the device is 'demo'",
+            "picket.yaml:2: broker.clients.home: expected a name of its own, broker.username is 'home'",
+        ],
+        id="clients-that-are-users-already",
+    ),
+    pytest.param(
+        "device: demo",
+        "device: demo\nbroker: {clients: {shed: {topics: [picket/demo/output/door/set, homeassistant/#]}}}",
+        [
+            "picket.yaml:2: broker.clients.shed.topics: picket/demo/output/door/set reaches picket/#, Picket's own",
+            "picket.yaml:2: broker.clients.shed.topics: homeassistant/# reaches homeassistant/device/picket_*/config",
+        ],
+        id="a-client-that-could-open-the-door",
+    ),
+    pytest.param(
+        "device: demo",
+        "device: demo\nbroker: {clients: {shed: {topics: ['#', '+/demo/output', 'a/#/b', 'a\\nuser x', '$SYS/#']}}}",
+        ["picket.yaml:2: broker.clients.shed.topics: expected str matching regex"],
+        id="a-client-s-topics-that-are-none",
+    ),
+    pytest.param(
+        "device: demo",
+        "device: demo\nbroker: {clients: {shed: {topics: [node/shed/#], password: hunter2}}}",
+        ["picket.yaml:2: broker.clients.shed.password: a secret stands in no file of git"],
+        id="a-client-s-secret-in-git",
+    ),
+    pytest.param(
         "io_boards:\n  main: {bus: /dev/i2c-1}",
         "io_boards:\n  main: {bus: /dev/i2c-1, addresses: [0x68]}",
         ["picket.yaml:5: io_boards.main.addresses: address 0x68 of /dev/i2c-1 is adc_boards.main's already"],
         id="two-chips-on-an-address",
+    ),
+    pytest.param(
+        "outputs:",
+        "collectors:\n  gas: {kind: any, bus: /dev/i2c-1, address: 0x68}\n"
+        "  attic: {kind: any, bus: /dev/i2c-3, address: 0x68}\noutputs:",
+        ["picket.yaml:9: collectors.gas.address: address 0x68 of /dev/i2c-1 is adc_boards.main's already"],
+        id="a-sensor-on-a-board-s-address",
+    ),
+    pytest.param(
+        "outputs:",
+        "collectors:\n  zigbee: {kind: any}\n  gas: {kind: any, humidity_from: climate}\n"
+        "  attic: {kind: any, humidity_from: zigbee_attic}\noutputs:",
+        ["picket.yaml:10: collectors.gas.humidity_from: there is no collector 'climate'; there are zigbee, gas, attic"],
+        id="a-neighbour-that-is-none",
     ),
 ]
 
@@ -257,6 +307,14 @@ def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
     ]
 
 
+def test_a_sensor_is_checked_at_the_address_that_it_has_by_default(tmp_path: Path) -> None:
+    file = tmp_path / "picket.yaml"
+    file.write_text("device: demo\ncollectors:\n  one: {kind: bme280}\n  two: {kind: bme280, address: 0x76}\n")
+
+    with pytest.raises(ConfigError, match=r"collectors.two.address: address 0x76 of /dev/i2c-1 is collectors.one's"):
+        load_with_origins(file, {}, collectors=True)
+
+
 def test_on_off_and_clock_times_are_text(tmp_path: Path) -> None:
     loaded = load_text(tmp_path, PLAIN.replace("max_on_seconds: 10", "default: ON"))
 
@@ -271,6 +329,30 @@ def test_a_secret_comes_from_its_file_and_is_never_shown(tmp_path: Path) -> None
     assert loaded.config.mqtt.password == "hunter2"
     shown = {".".join(path): value for path, value, _ in loaded.values()}
     assert shown["mqtt.password"] == "***"
+
+
+def test_a_client_of_the_broker_has_its_password_from_a_variable_and_it_is_never_shown(tmp_path: Path) -> None:
+    text = PLAIN + "broker: {clients: {shed: {topics: ['node/shed/#', homeassistant/+/+/+/config, picket_shed/#]}}}"
+
+    loaded = load_text(tmp_path, text, PICKET__BROKER__CLIENTS__SHED__PASSWORD="hunter2")
+
+    assert loaded.config.broker.clients["shed"].password == "hunter2"
+    assert "hunter2" not in str(loaded.values())
+
+
+def test_a_collector_s_secret_is_never_shown_wherever_it_stands(tmp_path: Path) -> None:
+    text = (
+        PLAIN
+        + "collectors: {api: {kind: http, measures: x, url: 'http://a', values: {x: {path: x}}, auth: {username: me}}}"
+    )
+    (tmp_path / "picket.yaml").write_text(text)
+    variables = {"PICKET__COLLECTORS__API__AUTH__PASSWORD": "hunter2"}
+
+    for collectors in (True, False):
+        loaded = load_with_origins(tmp_path / "picket.yaml", variables, collectors=collectors)
+        shown = {".".join(path): value for path, value, _ in loaded.values()}
+        assert shown["collectors.api.auth.password"] == "***"
+        assert shown["collectors.api.auth.username"] == "me"
 
 
 def test_a_missing_file_is_said(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ class Runtime:
         return client
 
 
-def run(name: str, build: Callable[[Runtime], object], *, collectors: bool = False) -> None:
+def run(name: str, build: Callable[[Runtime], object], *, collectors: bool | str = False) -> None:
     """Run the service that `build` makes of a Runtime until SIGTERM; a crash is told on the bus and exits 1."""
     loaded = load_or_exit(name, collectors=collectors)
     logging_setup.set_up(name, loaded.config)
@@ -105,7 +105,7 @@ def _last_words(runtime: Runtime) -> LastWords:
     return words
 
 
-def load_or_exit(name: str, *, collectors: bool = False) -> Loaded:
+def load_or_exit(name: str, *, collectors: bool | str = False) -> Loaded:
     """Return the configuration, or say on stderr what is wrong with it and exit 2."""
     try:
         return load_with_origins(collectors=collectors)

@@ -18,10 +18,14 @@ MISSING = object()
 class Checker:
     """Converts a tree's data to the schema's Structs, and notes what does not fit."""
 
-    def __init__(self, tree: Tree, collector_kinds: Mapping[str, type[msgspec.Struct]]) -> None:
-        """Check `tree`; a collector's Struct is found by its `kind`, and left unchecked where none are known."""
+    def __init__(self, tree: Tree, collector_kinds: Mapping[str, type[msgspec.Struct]], collector: str = "") -> None:
+        """Check `tree`; a collector's Struct is found by its `kind`, and left unchecked where none are known.
+
+        Of several only the named `collector` is checked.
+        """
         self._tree = tree
         self._kinds = collector_kinds
+        self._collector_name = collector
 
     def config(self) -> Config | None:
         """Return the configuration, or None when the tree has problems."""
@@ -113,7 +117,10 @@ class Checker:
                 self._note((*path, field.name), "is missing")
             sound = sound and not field.required
         self._read_secrets(fields, hints, path)
-        return struct(**fields) if sound else MISSING
+        try:
+            return struct(**fields) if sound else MISSING
+        except ValueError as error:  # of its __post_init__
+            return self._note(path, str(error))
 
     def _field(self, value: Any, hint: Any, path: Path) -> Any:
         if is_secret(hint) and value and not isinstance(value, VariableText):
@@ -135,7 +142,7 @@ class Checker:
     def _collector(self, value: Any, path: Path) -> Any:
         if not isinstance(value, dict):
             return self._note(path, f"expected a mapping, got {type(value).__name__}")
-        if not self._kinds:
+        if not self._kinds or self._collector_name not in ("", path[-1]):
             return value
         kind = value.get("kind")
         if kind not in self._kinds:

@@ -1,7 +1,8 @@
 """Check what one section says of another: names that exist, channels taken once, bands that can be told apart."""
 
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from fnmatch import fnmatchcase
+from itertools import pairwise, zip_longest
 from typing import Any
 
 from picket.config import rules, wiring
@@ -16,6 +17,7 @@ def cross_check(config: Config, data: Mapping[str, Any]) -> Iterator[tuple[Path,
     """Yield what one section says of another and is not so: (path, text)."""
     yield from _rsyslog_server(config)
     yield from _quiet_hours(config)
+    yield from _broker_clients(config)
     yield from _places_on_boards(config)
     yield from _outputs(config)
     yield from _thresholds(config)
@@ -29,7 +31,7 @@ def cross_check(config: Config, data: Mapping[str, Any]) -> Iterator[tuple[Path,
         if source.supply is not None and source.supply not in supplies:
             there_are = ", ".join(supplies) or "none"
             yield ("inputs", name, "supply"), f"there is no supply {source.supply!r}; there are {there_are}"
-    known = {"input": data.get("inputs") or {}, "output": data.get("outputs") or {}}
+    known = {what: data.get(f"{what}s") or {} for what in ("input", "output", "threshold")}
     for name, rule in config.rules.items():
         for key, parse in (("when", rules.parse_trigger), ("only_if", rules.parse_state), ("then", rules.parse_action)):
             text = getattr(rule, key)
@@ -62,6 +64,30 @@ def _quiet_hours(config: Config) -> Iterator[tuple[Path, str]]:
     quiet = config.notifier.quiet_hours
     if quiet and quiet.begin == quiet.until:
         yield ("notifier", "quiet_hours", "until"), f"expected another time than begin, got {quiet.until!r}"
+
+
+def _broker_clients(config: Config) -> Iterator[tuple[Path, str]]:
+    """What Picket itself says, and heeds, is nobody else's: a node's password is to open no door."""
+    users = {config.device: "the device", config.broker.username: "broker.username"}
+    own = (f"{config.mqtt.root}/#", "homeassistant/device/picket_*/config")
+    for name, client in config.broker.clients.items():
+        path = ("broker", "clients", name)
+        if name in users:
+            yield path, f"expected a name of its own, {users[name]} is {name!r}"
+        for topic in client.topics:
+            yield from (
+                ((*path, "topics"), f"{topic} reaches {ours}, Picket's own") for ours in own if _meet(topic, ours)
+            )
+
+
+def _meet(topic: str, ours: str) -> bool:
+    """Tell whether there is a topic that both filters match."""
+    for one, other in zip_longest(topic.split("/"), ours.split("/")):
+        if "#" in (one, other):
+            return True
+        if one is None or other is None or ("+" not in (one, other) and not fnmatchcase(one, other)):
+            return False
+    return True
 
 
 def _targets(parsed: rules.Trigger | rules.State | rules.Action) -> list[tuple[str, str]]:
@@ -100,10 +126,27 @@ def _thresholds(config: Config) -> Iterator[tuple[Path, str]]:
         if (threshold.above is None) == (threshold.below is None):
             got = "neither" if threshold.above is None else "both"
             yield ("thresholds", name), f"expected one of above and below, got {got}"
-        # A source of many parts names them itself: collector `zigbee` gives `zigbee_kitchen` too.
-        if not any(f"{threshold.source}_".startswith(f"{name}_") for name in config.collectors):
-            there_are = ", ".join(config.collectors) or "none"
-            yield ("thresholds", name, "source"), f"there is no collector {threshold.source!r}; there are {there_are}"
+        if text := _no_source(config, threshold.source):
+            yield ("thresholds", name, "source"), text
+
+
+def _neighbours(config: Config) -> Iterator[tuple[Path, str]]:
+    for name, collector in config.collectors.items():
+        source = _setting(collector, "humidity_from")
+        if isinstance(source, str) and (text := _no_source(config, source)):
+            yield ("collectors", name, "humidity_from"), text
+
+
+def _no_source(config: Config, source: str) -> str:
+    """Say that no collector gives this; one of many parts names them itself: `zigbee` gives `zigbee_kitchen` too."""
+    if any(f"{source}_".startswith(f"{name}_") for name in config.collectors):
+        return ""
+    return f"there is no collector {source!r}; there are {', '.join(config.collectors) or 'none'}"
+
+
+def _setting(collector: Any, key: str) -> Any:
+    """Return what a collector's section says, be it checked already or as it stands in the file."""
+    return collector.get(key) if isinstance(collector, Mapping) else getattr(collector, key, None)
 
 
 def _loop(config: Config, name: str, loop: Loop, given: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -136,6 +179,7 @@ def _places_on_boards(config: Config) -> Iterator[tuple[Path, str]]:
     yield from _places([*inputs, *supplies], "channel", "ADC", chips_of_adc_boards, 4)
     yield from _places(outputs, "pin", "IO", chips_of_io_boards, 16)
     yield from _addresses(config)
+    yield from _neighbours(config)
 
 
 def _places(
@@ -156,8 +200,15 @@ def _addresses(config: Config) -> Iterator[tuple[Path, str]]:
     addresses: dict[tuple[str, int], str] = {}
     adcs = [("adc_boards", name, board.bus, board.addresses) for name, board in config.adc_boards.items()]
     ios = [("io_boards", name, board.bus, board.addresses) for name, board in config.io_boards.items()]
-    for section, name, bus, chips in (*adcs, *ios):
+    sensors = [
+        ("collectors", name, bus, [address])
+        for name, collector in config.collectors.items()
+        if isinstance(bus := _setting(collector, "bus"), str)
+        and isinstance(address := _setting(collector, "address"), int)
+    ]
+    for section, name, bus, chips in (*adcs, *ios, *sensors):
+        key = "address" if section == "collectors" else "addresses"
         for address in chips:
             owner = addresses.setdefault((bus, address), f"{section}.{name}")
             if owner != f"{section}.{name}" or chips.count(address) > 1:
-                yield (section, name, "addresses"), f"address 0x{address:02x} of {bus} is {owner}'s already"
+                yield (section, name, key), f"address 0x{address:02x} of {bus} is {owner}'s already"

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path as File
 from typing import Any
 
@@ -10,7 +10,7 @@ import msgspec
 
 from picket.config.check import Checker, is_secret
 from picket.config.schema import Config
-from picket.config.tree import Path, Tree, leaves
+from picket.config.tree import Path, Tree, VariableText, leaves
 from picket.errors import ConfigError
 
 
@@ -23,8 +23,9 @@ class Loaded(msgspec.Struct):
     def values(self) -> list[tuple[Path, Any, str]]:
         """List every effective value as (path, value, place); secrets are starred."""
         rows = []
-        for path, value in leaves(msgspec.to_builtins(self.config)):
-            shown = "***" if value and path in self._secrets() else value
+        secrets = set(_secrets(self.config))
+        for path, value in leaves(msgspec.to_builtins(self.config, enc_hook=str)):
+            shown = "***" if value and path in secrets else value
             place = self.places.get(path) or (
                 self.places.get(path[:-1], "default") if path[-1:] == ("kind",) else "default"
             )
@@ -36,15 +37,20 @@ class Loaded(msgspec.Struct):
         text = msgspec.json.encode([(path, value) for path, value, _ in self.values()])
         return hashlib.sha256(text).hexdigest()[:12]
 
-    def _secrets(self) -> set[Path]:
-        found: set[Path] = set()
-        for section in msgspec.structs.fields(Config):
-            struct = getattr(self.config, section.name)
-            if isinstance(struct, msgspec.Struct):
-                for field in msgspec.structs.fields(type(struct)):
-                    if is_secret(field.type):
-                        found.add((section.name, field.name))
-        return found
+
+def _secrets(value: Any, path: Path = ()) -> Iterator[Path]:
+    """Yield where secrets stand: in a section, and in the sections and mappings within it."""
+    if isinstance(value, msgspec.Struct):
+        for field in msgspec.structs.fields(type(value)):
+            if is_secret(field.type):
+                yield (*path, field.name)
+            else:
+                yield from _secrets(getattr(value, field.name), (*path, field.name))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _secrets(item, (*path, str(key)))
+    elif isinstance(value, VariableText):  # of a collector whose kind is not known here: it may be one
+        yield path
 
 
 def load(file: File | None = None, environment: Mapping[str, str] = os.environ) -> Config:
@@ -53,9 +59,9 @@ def load(file: File | None = None, environment: Mapping[str, str] = os.environ) 
 
 
 def load_with_origins(
-    file: File | None = None, environment: Mapping[str, str] = os.environ, *, collectors: bool = False
+    file: File | None = None, environment: Mapping[str, str] = os.environ, *, collectors: bool | str = False
 ) -> Loaded:
-    """Return the configuration with the place of each value; `collectors` checks each of them by its kind too.
+    """Return the configuration with the place of each value; `collectors` (or a named one) are checked by kind too.
 
     The file is `file`, or $PICKET_CONFIG, or config/picket.yaml here; devices/<device>.yaml beside it differs for
     the device that $PICKET_DEVICE, or else the file, names; variables come last.
@@ -70,18 +76,37 @@ def load_with_origins(
     if overlay.exists():
         tree.lay_file(overlay)
     tree.lay_variables(environment)
-    config = None if tree.problems else Checker(tree, collector_kinds() if collectors else {}).config()
+    checker = Checker(tree, collector_kinds() if collectors else {}, collectors if isinstance(collectors, str) else "")
+    config = None if tree.problems else checker.config()
     if config is None:
         raise ConfigError("\n".join(str(problem) for problem in tree.problems))
     return Loaded(config, tree.places)
 
 
-def collector_kinds() -> dict[str, type[msgspec.Struct]]:
-    """Return each installed collector's configuration by its kind; none where the collectors are not installed."""
+class Kinds(Mapping[str, type[msgspec.Struct]]):
+    """Each installed collector's configuration by its kind; what is not asked for is not imported."""
+
+    def __init__(self, sources: Mapping[str, Any]) -> None:
+        """Take over the modules that have them."""
+        self._sources = sources
+
+    def __getitem__(self, kind: str) -> type[msgspec.Struct]:
+        """Return the Struct of a kind."""
+        struct: type[msgspec.Struct] = self._sources[kind].Config
+        return struct
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the kinds."""
+        return iter(self._sources)
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self._sources)
+
+
+def collector_kinds() -> Kinds:
+    """Return the kinds of collectors that are installed; none where they are not."""
     from importlib.metadata import entry_points  # costs 25 ms, and most processes check no collectors
 
-    kinds: dict[str, type[msgspec.Struct]] = {}
-    for entry in entry_points(group="picket.collectors"):
-        sources: Callable[[], Mapping[str, Any]] = entry.load()
-        kinds.update({kind: module.Config for kind, module in sources().items()})
-    return kinds
+    rooms: list[Callable[[], Mapping[str, Any]]] = [room.load() for room in entry_points(group="picket.collectors")]
+    return Kinds(rooms[0]() if rooms else {})

@@ -2,31 +2,37 @@
 
 when      input NAME motion | clear | normal | alarm | tamper | short | open | fault
           output NAME on | off
+          threshold NAME begins | ends
           input NAME WORD and input NAME WORD within N s      both begin within the window, in any order
-only_if   one input or output, as a state that holds
+only_if   one input or output, as a state that holds; or threshold NAME active | clear
 then      relay NAME on [N s] | off
 """
 
 import re
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, cast
 
 from msgspec import Struct
 
 from picket.errors import ConfigError
 
-_STATE = re.compile(r"^(input|output) ([a-z0-9_]+) ([a-z]+)$")
+_STATE = re.compile(r"^(input|output|threshold) ([a-z0-9_]+) ([a-z]+)$")
 _PAIR = re.compile(r"^(input .+) and (input .+) within ([0-9]+(?:\.[0-9]+)?) ?s$")
 _ACTION = re.compile(r"^relay ([a-z0-9_]+) (?:(off)|on(?: ([0-9]+(?:\.[0-9]+)?) ?s)?)$")
 _WORDS = {
     "input": ("motion", "clear", "normal", "alarm", "tamper", "short", "open", "fault"),
     "output": ("on", "off"),
+    "threshold": ("active", "clear"),
 }
+_BEGINS = {"begins": "active", "ends": "clear"}  # a threshold's state, when it begins
+
+What = Literal["input", "output", "threshold"]
 
 
 class State(Struct, frozen=True):
-    """What an input or an output may be: "input hall motion"."""
+    """What an input, an output or a threshold may be: "input hall motion"."""
 
-    what: Literal["input", "output"]
+    what: What
     name: str
     word: str
 
@@ -48,10 +54,15 @@ class Action(Struct, frozen=True):
 
 def parse_state(text: str) -> State:
     """Read "input hall motion"; raises ConfigError with what was expected."""
+    return _state(text, _WORDS)
+
+
+def _state(text: str, known: Mapping[str, tuple[str, ...]]) -> State:
     match = _STATE.match(" ".join(text.split()))
-    if not match or match[3] not in _WORDS[match[1]]:
-        raise ConfigError(f"expected 'input NAME {'|'.join(_WORDS['input'])}' or 'output NAME on|off', got {text!r}")
-    return State("input" if match[1] == "input" else "output", match[2], match[3])
+    if not match or match[3] not in known[match[1]]:
+        expected = [f"'{what} NAME {'|'.join(words)}'" for what, words in known.items()]
+        raise ConfigError(f"expected {', '.join(expected[:-1])} or {expected[-1]}, got {text!r}")
+    return State(cast(What, match[1]), match[2], _BEGINS.get(match[3], match[3]))
 
 
 def parse_trigger(text: str) -> Trigger:
@@ -59,7 +70,7 @@ def parse_trigger(text: str) -> Trigger:
     words = text.split()
     match = _PAIR.match(" ".join(words))
     if not match and not (len(words) > 3 and {"and", "within"} & set(words)):
-        return Trigger((parse_state(text),))
+        return Trigger((_state(text, {**_WORDS, "threshold": tuple(_BEGINS)}),))
     if not match:
         raise ConfigError(f"expected 'input NAME WORD and input NAME WORD within N s', got {text!r}")
     first, second, within_seconds = parse_state(match[1]), parse_state(match[2]), float(match[3])

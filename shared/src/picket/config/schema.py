@@ -15,6 +15,8 @@ TimeOfDay = Annotated[str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Volts = Annotated[float, Meta(ge=0, le=5.5)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 I2cAddress = Annotated[int, Meta(ge=0x03, le=0x77)]
+# Of MQTT; the first level is no wildcard, so that none is for everything.
+TopicFilter = Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]+(/([A-Za-z0-9_.-]+|[+]))*(/#)?$", max_length=200)]
 Ohms = Annotated[float, Meta(gt=0, le=1_000_000)]
 
 
@@ -57,12 +59,21 @@ class Mqtt(Section, frozen=True):
     command_ttl_seconds: Annotated[float, Meta(gt=0, le=3600)] = 10
 
 
+class BrokerClient(Section, frozen=True, kw_only=True):
+    """One more who may use the release's own broker (a node, Zigbee2MQTT): for these topics, and no other."""
+
+    topics: Annotated[list[TopicFilter], Meta(min_length=1, max_length=20)]
+    password: Secret = ""
+    password_file: str = ""
+
+
 class Broker(Section, frozen=True):
     """The release's own broker: who may use it besides the device itself; nobody without a password."""
 
     username: str = "home"
     password: Secret = ""
     password_file: str = ""
+    clients: dict[Name, BrokerClient] = {}
 
 
 class AdcBoard(Section, frozen=True):
@@ -305,6 +316,9 @@ class Simulator(Section, frozen=True):
     bind_address: str = "127.0.0.1"
     bus_port: Port = 7701
     control_port: Port = 7702
+    ups_port: Port = 7703
+    plug_port: Port = 7704
+    web_port: Port = 7705
     bus_hertz: Annotated[int, Meta(ge=10_000, le=1_000_000)] = 400_000
     seed: int = 1
 
