@@ -22,7 +22,10 @@ adc_boards: {main: {bus: /dev/i2c-1}}
 io_boards: {main: {bus: /dev/i2c-1}}
 inputs: {hall: {kind: analog_pir, channel: 1}}
 outputs: {light: {pin: 2}}
-rules: {hall_light: {when: input hall motion, then: relay light on 5 s}}
+rules:
+  hall_light: {when: input hall motion, then: relay light on 5 s}
+  warm_light: {when: threshold cellar_warm begins, then: relay light on 6 s}
+  cold_light: {when: threshold cellar_warm ends, then: relay light off}
 collectors: {freezer: {kind: thermometer}, cellar: {kind: thermometer}}
 thresholds:
   freezer_warm: {source: freezer, quantity: temperature_c, above: -15, hysteresis: 2}
@@ -140,3 +143,33 @@ def test_a_quantity_that_nobody_measures_is_a_fault_of_its_threshold(release: Re
 
     assert fault["subject"] == "threshold freezer_wet"
     assert fault["text"] == "freezer measures no 'humidity'; it measures pressure, temperature_c"
+
+
+def test_rules_act_on_an_alert_s_beginning_and_end_and_on_neither_because_of_a_restart(release: Release) -> None:
+    asked: list[OutputCommand] = []
+
+    def serve(_topic: str, body: bytes, _now: float) -> bytes:
+        asked.append(msgspec.json.decode(body, type=OutputCommand))
+        return b"{}"
+
+    def told(count: int, **celsius: float) -> bool:
+        for source, value in celsius.items():
+            measure(release, value, source)
+        guard.tick()
+        guard.receive()
+        return len(alerts(release)) >= count
+
+    guard = Responder(release.context, release.endpoints, "output.command.", serve)
+    wait_for("the alert", lambda: told(1, cellar=20))
+    wait_for("its command", lambda: told(1) and asked)
+    release.kill("picket_automation", signal.SIGTERM)
+    release.start("picket_automation")
+    wait_for("another alert, which comes after what is known of the first", lambda: told(2, cellar=20, freezer=-10))
+    wait_for("the end of the first", lambda: told(3, cellar=10))
+    wait_for("its command", lambda: told(3) and asked[1:])
+    guard.close()
+
+    assert [(command.origin, command.state, command.seconds) for command in asked] == [
+        ("rule warm_light", "ON", 6),
+        ("rule cold_light", "OFF", None),
+    ]

@@ -130,3 +130,40 @@ def test_a_confirmation_that_is_held_back_is_used_up_too() -> None:
 
     assert [f.held_back for f in held_back] == ["not output light off"]
     assert again == []
+
+
+ACTIVE, WITHIN = frozenset({"active"}), frozenset({"clear"})
+
+
+@pytest.mark.parametrize(
+    ("when", "fired_at"),
+    [
+        pytest.param("threshold power_cut begins", [1, 4], id="begins"),
+        pytest.param("threshold power_cut ends", [3], id="ends"),
+    ],
+)
+def test_a_threshold_fires_once_when_its_alert_begins_or_ends(when: str, fired_at: list[float]) -> None:
+    rules = Engine({"r": Rule(when=when, then="relay light on 5 s")})
+    alerts = [WITHIN, ACTIVE, ACTIVE, WITHIN, ACTIVE]
+
+    fired = [now for now, words in enumerate(alerts) if rules.take("threshold", "power_cut", words, now)]
+
+    assert fired == fired_at
+
+
+def test_an_alert_that_goes_on_since_before_the_start_fires_nothing() -> None:
+    rules = Engine({"r": Rule(when="threshold power_cut begins", then="relay light on 5 s")})
+
+    assert rules.take("threshold", "power_cut", ACTIVE, 0) == []
+
+
+def test_an_alert_is_a_condition_like_any_state() -> None:
+    rules = engine(only_if="threshold power_cut active")
+    held_back = []
+    for now, words in enumerate([None, WITHIN, ACTIVE]):
+        if words:
+            rules.take("threshold", "power_cut", words, now)
+        rules.take("input", "hall", CLEAR, now)
+        held_back += [fired.held_back for fired in rules.take("input", "hall", MOTION, now)]
+
+    assert held_back == ["not threshold power_cut active", "not threshold power_cut active", ""]

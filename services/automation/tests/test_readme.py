@@ -13,7 +13,7 @@ adc_boards: {main: {}}
 io_boards: {main: {}}
 inputs: {hall: {kind: analog_pir, channel: 1}, kitchen: {kind: analog_pir, channel: 2}}
 outputs: {light: {pin: 1}, siren: {pin: 2}}
-collectors: {freezer: {kind: thermometer}}
+collectors: {freezer: {kind: thermometer}, ups: {kind: nut}}
 """
 
 
@@ -27,7 +27,8 @@ def test_the_sample_configuration_is_valid(tmp_path: Path) -> None:
 
     config = load(file, {})
 
-    assert (list(config.rules), list(config.thresholds)) == (["hall_light", "intruder"], ["freezer_warm"])
+    assert list(config.rules) == ["hall_light", "intruder", "power_cut_light"]
+    assert list(config.thresholds) == ["power_cut", "freezer_warm"]
 
 
 def test_the_example_messages_are_valid() -> None:

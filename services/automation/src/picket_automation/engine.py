@@ -1,4 +1,4 @@
-"""Decide what rules ask for: a pure machine over the states of inputs and outputs."""
+"""Decide what rules ask for: a pure machine over the states of inputs, outputs and thresholds."""
 
 import math
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ class Engine:
         self._fired: dict[str, float] = {}
 
     def take(self, what: str, name: str, words: frozenset[str], now: float) -> list[Fired]:
-        """Take in all that holds of an input or output now; return the rules that this makes fire.
+        """Take in all that holds of an input, output or threshold now; return the rules that this makes fire.
 
         What is heard of a thing for the first time is how it stands, not a change: nothing fires.
         """

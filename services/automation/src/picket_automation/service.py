@@ -4,6 +4,7 @@ import logging
 import secrets
 import time
 
+from picket.config.rules import What
 from picket.errors import WireError
 from picket.messages import InputState, OutputCommand, OutputState, Reading, decode, encode, utc
 from picket.service import Runtime
@@ -24,7 +25,7 @@ class Automation:
         self._health = runtime.health
         self._engine = Engine(runtime.config.rules)
         self._requester = runtime.requester()
-        self._alerts = Alerts(runtime)
+        self._alerts = Alerts(runtime, self._hear_threshold)
         self._counts = {"fired": 0, "held_back": 0, "failed": 0}
         self._unreadable = 0
         runtime.health.figure("rules", lambda: dict(self._counts))
@@ -41,18 +42,18 @@ class Automation:
             return
         match message:
             case InputState():
-                words = frozenset((message.zone, "motion" if message.motion == "ON" else "clear"))
-                fired = self._engine.take("input", message.input, words, self._loop.now())
+                self._take("input", message.input, message.zone, "motion" if message.motion == "ON" else "clear")
             case OutputState():
-                words = frozenset((message.state.lower(),))
-                fired = self._engine.take("output", message.output, words, self._loop.now())
+                self._take("output", message.output, message.state.lower())
             case Reading():
                 self._alerts.hear(message)
-                return
-            case _:
-                return
-        for one in fired:
-            self._act(one)
+
+    def _hear_threshold(self, name: str, active: bool) -> None:
+        self._take("threshold", name, "active" if active else "clear")
+
+    def _take(self, what: What, name: str, *words: str) -> None:
+        for fired in self._engine.take(what, name, frozenset(words), self._loop.now()):
+            self._act(fired)
 
     def _act(self, fired: Fired) -> None:
         if fired.held_back:
