@@ -2,16 +2,20 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import serial
 from pms.core.reader import SensorReader
 
+from picket_simulator.mhz19b import Mhz19b
+from picket_simulator.pms5003 import Pms5003
 from picket_simulator.sds011 import Sds011
-from picket_simulator.serial_port import SerialPort
+from picket_simulator.serial_port import SerialPort, SerialSensor
 
 QUERY = bytes.fromhex("aab404" + "00" * 12 + "ffff02ab")
 REPORT = bytes.fromhex("aac0")
+PASSIVE, SLEEP = bytes.fromhex("424de100000170"), bytes.fromhex("424de400000173")
 
 
 def eventually(holds: Callable[[], bool]) -> bool:
@@ -101,10 +105,40 @@ def test_a_link_left_by_a_killed_simulator_is_replaced_and_in_the_end_removed(li
     assert not link.is_symlink()
 
 
-def test_an_independent_library_reads_it(sensor_port: SerialPort) -> None:
-    sensor_port.sensor.pm25, sensor_port.sensor.pm10 = 12.3, 45.6
+def observe(kind: str, sensor: SerialSensor, link: Path, told: bytes = b"") -> Any:
+    """Let another library read a sensor once, which was told something before."""
+    with SerialPort(sensor, link):
+        sensor.receive(told, time.monotonic())
+        reader = SensorReader(kind, str(link), samples=1, interval=0)
+        reader.pre_heat = 0
+        with reader:
+            return next(iter(reader()))
 
-    with SensorReader("SDS011", str(sensor_port.link), samples=1, interval=0) as reader:
-        observation = next(iter(reader()))
+
+def test_an_independent_library_reads_an_sds011(link: Path) -> None:
+    sensor = Sds011()
+    sensor.pm25, sensor.pm10 = 12.3, 45.6
+
+    observation = observe("SDS011", sensor, link)
 
     assert (observation.pm25, observation.pm10) == (12.3, 45.6)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [pytest.param(b"", id="active"), pytest.param(PASSIVE, id="passive"), pytest.param(PASSIVE + SLEEP, id="asleep")],
+)
+def test_an_independent_library_reads_a_pms5003(link: Path, told: bytes) -> None:
+    sensor = Pms5003()
+    sensor.spin_up_seconds, sensor.wake_garbage = 0, b""  # the library reads at once, and knows no garbage
+
+    observation = observe("PMSx003", sensor, link, told)
+
+    assert (observation.pm01, observation.pm25, observation.pm10) == (6, 9, 11)
+    assert (observation.n0_3, observation.n10_0) == (12.30, 0.01)
+
+
+def test_an_independent_library_reads_an_mhz19b(link: Path) -> None:
+    observation = observe("MHZ19B", Mhz19b(warm_up_seconds=0), link)
+
+    assert observation.CO2 == 636

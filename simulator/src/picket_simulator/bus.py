@@ -4,8 +4,6 @@ transfer   S addr+W ACK data ACK ...  Sr addr+R ACK data ACK ...  P
 bits       1      9        9 each      1      9        9 each     1
 """
 
-import errno
-import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +11,8 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from picket.i2c import READ, MessageBus
-from picket_simulator.chips import Chip
+from picket_simulator.chips import Chip, nack
+from picket_simulator.chips.bme280 import Bme280
 from picket_simulator.chips.mcp3424 import Mcp3424
 
 GENERAL_CALL = 0x00
@@ -111,28 +110,30 @@ class Bus(MessageBus):
         """Do nothing: the chips outlive whoever talks to them."""
 
     def fault(self, address: int, kind: str, seconds: float = FOREVER) -> None:
-        """Let a chip nack, be stuck (an MCP3424), brown out (at once), or clear it; raises ValueError."""
+        """Let a chip nack, be stuck (one that converts), brown out (at once), or clear it; raises ValueError."""
         chip = self.chips.get(address)
         if chip is None:
             raise ValueError(f"expected one of {', '.join(map(hex, self.chips))}, got {address:#x}")
         with self.held() as now:
             if kind == "nack":
                 self._nack_until[address] = now + seconds
-            elif kind == "stuck" and isinstance(chip, Mcp3424):
+            elif kind == "stuck" and isinstance(chip, Mcp3424 | Bme280):
                 chip.stuck_until = now + seconds
             elif kind == "brownout":
                 chip.power_cycle(now)
             elif kind == "clear":
                 self._nack_until.pop(address, None)
-                if isinstance(chip, Mcp3424):
+                if isinstance(chip, Mcp3424 | Bme280):
                     chip.stuck_until = now
             else:
-                raise ValueError(f"expected a fault of {', '.join(FAULTS)} (stuck: only an MCP3424), got {kind}")
+                raise ValueError(
+                    f"expected a fault of {', '.join(FAULTS)} (stuck: only an MCP3424 or a BME280), got {kind}"
+                )
 
     def _chip(self, address: int, now: float) -> Chip:
         chip = self.chips.get(address)
         if chip is None or now < self._nack_until.get(address, now):
-            raise OSError(errno.EREMOTEIO, os.strerror(errno.EREMOTEIO))
+            raise nack()
         return chip
 
     def _write(self, address: int, data: bytes, now: float) -> None:
@@ -143,4 +144,4 @@ class Bus(MessageBus):
             chip.general_call(data, now) for at, chip in self.chips.items() if now >= self._nack_until.get(at, now)
         ]
         if not any(heard):
-            raise OSError(errno.EREMOTEIO, os.strerror(errno.EREMOTEIO))
+            raise nack()

@@ -38,11 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     disturb.add_argument("input", metavar="INPUT")
     disturb.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed is the same disturbance (1)")
     disturb.add_argument("--seconds", type=float, default=60.0, metavar="S", help="how long it lasts (60)")
-    fault = commands.add_parser("fault", help="let a chip or a serial sensor misbehave")
+    fault = commands.add_parser("fault", help="let a chip, or what a collector asks, misbehave")
     fault.add_argument(
-        "fault", metavar="KIND", help="chips: nack, stuck, brownout; sensors: silent, garbage, unplug; clear"
+        "fault",
+        metavar="KIND",
+        help="chips: nack, stuck, brownout; sensors: silent, garbage, unplug; nodes: offline, garbage, chatter; "
+        "a UPS: power_cut, low_battery, stale, silent; the weather: 500, garbage, slow, 429; clear",
     )
-    fault.add_argument("target", metavar="TARGET", help="an I2C address (0x68) or a serial sensor's name")
+    fault.add_argument("target", metavar="TARGET", help="an I2C address (0x68) or a collector's name")
     fault.add_argument("--seconds", type=float, metavar="N", help="end it by itself after N seconds")
     chips = commands.add_parser("chips", help="print the registers of every chip")
     chips.add_argument("--json", action="store_true", help="as JSON")
@@ -102,7 +105,7 @@ def _rows(chip: dict[str, Any]) -> list[str]:
         return rows
     words = "  ".join(f"{name} {value:04x}" for name, value in chip["registers"].items())
     rows = [f"{head}  {words}"]
-    for name, output in chip["outputs"].items():
+    for name, output in chip.get("outputs", {}).items():
         rows.append(f"  pin {output['pin']:2}  {output['level']:8}  {name}")
     for write in chip.get("writes", []):
         rows.append(f"  {write['time']}  {write['seconds']:14.6f} s  {write['register']:8} {write['value']:02x}")

@@ -4,8 +4,11 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+from picket_simulator.chips.bme280 import NAMES as BME280_NAMES
+from picket_simulator.chips.bme280 import Bme280
 from picket_simulator.chips.mcp3424 import Mcp3424
 from picket_simulator.chips.mcp23017 import GPPU, IOCON, IODIR, IPOL, NAMES, OLAT, REGISTERS, Mcp23017
+from picket_simulator.chips.sgp30 import Sgp30
 from picket_simulator.hardware import CHANNELS, DIVIDER, Hardware
 
 LEVELS = {True: "high", False: "low", None: "floating"}
@@ -25,6 +28,12 @@ def chips(hardware: Hardware, *, history: bool) -> list[dict[str, Any]]:
                 rows.append(row | _expander(hardware, address, chip))
                 if history:
                     rows[-1] |= _history(hardware, address, chip, now)
+            elif isinstance(chip, Bme280):
+                chip.advance(now)
+                registers = {name: chip.registers[register] for register, name in BME280_NAMES.items()}
+                rows.append(row | {"chip": "BME280", "registers": registers})
+            elif isinstance(chip, Sgp30):
+                rows.append(row | _gas_sensor(chip, now))
     return rows
 
 
@@ -43,6 +52,11 @@ def _expander(hardware: Hardware, address: int, chip: Mcp23017) -> dict[str, Any
         name: {"pin": pin, "level": LEVELS[chip.level(pin)]} for name, pin in hardware.outputs_at(address).items()
     }
     return {"chip": "MCP23017", "registers": words | {"GPIO": chip.port(0) | chip.port(1) << 8}, "outputs": outputs}
+
+
+def _gas_sensor(chip: Sgp30, now: float) -> dict[str, Any]:
+    eco2, tvoc = chip.baseline(now)
+    return {"chip": "SGP30", "registers": {"BASELINE_ECO2": eco2, "BASELINE_TVOC": tvoc, "HUMIDITY": chip.humidity}}
 
 
 def _history(hardware: Hardware, address: int, chip: Mcp23017, now: float) -> dict[str, Any]:

@@ -9,8 +9,7 @@ import threading
 import time
 import tty
 from pathlib import Path
-
-from picket_simulator.sds011 import Sds011
+from typing import Protocol
 
 LOG = logging.getLogger(__name__)
 FAULTS = ("silent", "garbage", "unplug", "clear")
@@ -18,10 +17,26 @@ FOREVER = float("inf")
 TICK_SECONDS = 0.05
 
 
+class SerialSensor(Protocol):
+    """What a serial sensor does, of which time is an argument."""
+
+    def power_cycle(self, now: float) -> None:
+        """Lose power, and get it again."""
+        ...
+
+    def receive(self, data: bytes, now: float) -> bytes:
+        """Take bytes from the host and return those of the answers."""
+        ...
+
+    def tick(self, now: float) -> bytes:
+        """Return what it sends by itself."""
+        ...
+
+
 class SerialPort:
     """Carries bytes between the sensor and whoever opens the link; readers may come and go."""
 
-    def __init__(self, sensor: Sds011, link: Path) -> None:
+    def __init__(self, sensor: SerialSensor, link: Path) -> None:
         """Open nothing yet: the port is a context manager."""
         self.sensor = sensor
         self.link = link

@@ -1,25 +1,21 @@
-"""The simulator as a process: its I2C bus for `sim://` addresses, its control port, its serial ports.
+"""The simulator as a process: its I2C bus for `sim://` addresses, its control port, serial ports and appliances.
 
 The bus speaks the protocol drawn in picket.i2c. A client is a thread, and all of them share the one bus.
 """
 
 import errno
 import logging
-import os
 import struct
-import threading
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from io import BufferedIOBase
-from socket import SHUT_RDWR, socket
-from socketserver import BaseRequestHandler, StreamRequestHandler, ThreadingTCPServer
-from typing import Any
-from weakref import WeakSet
+from socketserver import StreamRequestHandler
 
 from picket.config import Config
 from picket.i2c import READ
 from picket_simulator import control
 from picket_simulator.bus import Bus
 from picket_simulator.hardware import Hardware
+from picket_simulator.listener import Listener
 
 LOG = logging.getLogger(__name__)
 HIGHEST_ADDRESS = 0x7F
@@ -36,22 +32,26 @@ class Server:
         """Bind both ports; raises OSError that names the one that is taken."""
         self.hardware = Hardware(config)
         self._host = host = config.simulator.bind_address
-        self._bus = _Listener(host, config.simulator.bus_port, _BusClient, self.hardware)
+        self._bus = Listener(host, config.simulator.bus_port, _BusClient, self.hardware)
         try:
-            self._control = _Listener(host, config.simulator.control_port, _ControlClient, self.hardware)
+            self._control = Listener(host, config.simulator.control_port, _ControlClient, self.hardware)
         except OSError:
             self._bus.server_close()
             raise
-        self.bus_port: int = self._bus.server_address[1]
-        self.control_port: int = self._control.server_address[1]
+        self.bus_port = self._bus.port
+        self.control_port = self._control.port
         self._open = ExitStack()
 
     def __enter__(self) -> "Server":
         """Start serving."""
-        for port in self.hardware.serial_ports.values():
-            self._open.enter_context(port)
+        with ExitStack() as opened:
+            for port in self.hardware.serial_ports.values():
+                opened.enter_context(port)
+            for appliance in self.hardware.appliances:
+                opened.enter_context(appliance)
+            self._open = opened.pop_all()
         for listener in (self._bus, self._control):
-            threading.Thread(target=listener.serve_forever, args=(0.05,), daemon=True).start()
+            listener.start()
             self._open.callback(listener.server_close)
             self._open.callback(listener.shutdown)
         LOG.info(
@@ -61,41 +61,16 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop serving and unplug the serial sensors."""
+        """Stop serving, unplug the serial sensors and switch off the appliances."""
         self._open.close()
-
-
-class _Listener(ThreadingTCPServer):
-    allow_reuse_address = True
-    daemon_threads = True
-    request_queue_size = 50
-
-    def __init__(self, host: str, port: int, client: type[BaseRequestHandler], hardware: Hardware) -> None:
-        self.hardware = hardware
-        self._clients: WeakSet[socket] = WeakSet()
-        try:
-            super().__init__((host, port), client)
-        except OSError as error:
-            raise OSError(error.errno, f"{host}:{port}: {os.strerror(error.errno or 0)}") from error
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._clients.add(request)
-        super().process_request(request, client_address)
-
-    def server_close(self) -> None:
-        """Hang up on everybody too, as a process that ends does."""
-        super().server_close()
-        for client in list(self._clients):
-            with suppress(OSError):
-                client.shutdown(SHUT_RDWR)
 
 
 class _BusClient(StreamRequestHandler):
     disable_nagle_algorithm = True
-    server: _Listener
+    server: Listener
 
     def handle(self) -> None:
-        bus = self.server.hardware.bus
+        bus = self.server.served.bus
         try:
             while reply := _transfer(bus, self.rfile):
                 self.wfile.write(reply)
@@ -104,12 +79,12 @@ class _BusClient(StreamRequestHandler):
 
 
 class _ControlClient(StreamRequestHandler):
-    server: _Listener
+    server: Listener
 
     def handle(self) -> None:
         try:
             for line in self.rfile:
-                self.wfile.write(control.answer(self.server.hardware, line))
+                self.wfile.write(control.answer(self.server.served, line))
         except OSError as error:
             LOG.warning("control client %s:%s dropped: %s", *self.client_address, error)
 

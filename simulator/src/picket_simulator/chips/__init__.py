@@ -1,6 +1,13 @@
 """Chips at register level: bytes in, bytes out, and the time of both as an argument."""
 
+import errno
+import os
 from typing import Protocol
+
+
+def nack() -> OSError:
+    """Return the error that Linux gives when nobody acknowledges."""
+    return OSError(errno.EREMOTEIO, os.strerror(errno.EREMOTEIO))
 
 
 class Chip(Protocol):
