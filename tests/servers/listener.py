@@ -1,6 +1,7 @@
 """An HTTP server that can be away: it comes back on the same port, and its going breaks the connections."""
 
 import socket
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,10 +17,11 @@ Serve = Callable[[str, str, Any, bytes], Reply]
 class Listener:
     """Serves with `serve(method, path, headers, body) -> (status, headers, body)` from a thread of its own."""
 
-    def __init__(self, serve: Serve) -> None:
+    def __init__(self, serve: Serve, tls: ssl.SSLContext | None = None) -> None:
         """Choose a port; nothing listens yet."""
         self.port = free_ports(1)[0]
         self._serve = serve
+        self._tls = tls
         self._server: Server | None = None
 
     def start(self) -> None:
@@ -50,6 +52,8 @@ class Listener:
                 pass
 
         self._server = Server(("127.0.0.1", self.port), Handler)
+        if self._tls:
+            self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
         Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def stop(self) -> None:

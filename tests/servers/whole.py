@@ -21,7 +21,17 @@ PORTS = (
     "PICKET__HUB__REQUEST_PORT",
     "PICKET__SIMULATOR__BUS_PORT",
     "PICKET__SIMULATOR__CONTROL_PORT",
+    "PICKET__SIMULATOR__UPS_PORT",
+    "PICKET__SIMULATOR__PLUG_PORT",
+    "PICKET__SIMULATOR__WEB_PORT",
 )
+# Where the demo asks the simulator, as the configuration has it.
+ASKED = {
+    "sim://127.0.0.1:7701": "PICKET__SIMULATOR__BUS_PORT",
+    "port: 7703": "PICKET__SIMULATOR__UPS_PORT",
+    "port: 7704": "PICKET__SIMULATOR__PLUG_PORT",
+    "http://127.0.0.1:7705": "PICKET__SIMULATOR__WEB_PORT",
+}
 
 
 class Whole:
@@ -33,8 +43,10 @@ class Whole:
         ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
         shutil.copytree(ROOT / "config", folder / "config")
         file = folder / "config" / "picket.yaml"
-        bus = f"sim://127.0.0.1:{ports['PICKET__SIMULATOR__BUS_PORT']}"
-        file.write_text(file.read_text().replace("sim://127.0.0.1:7701", bus))
+        text = file.read_text()
+        for place, variable in ASKED.items():
+            text = text.replace(place, place[:-4] + ports[variable])
+        file.write_text(text)
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("PICKET", "MQTT_", "INFLUX_", "RSYSLOG_"))}
         self.environment = {**kept, **ports, **environment}
         self.mqtt_port = int(self.environment["MQTT_PORT"])

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from picket.config import Config
 from picket_collectors.source import Site, Stopped
 from picket_simulator.sds011 import Sds011
+from picket_simulator.serial_port import SerialSensor
 
 
 class VirtualTime:
@@ -34,9 +36,9 @@ class FakePort:
 
     timeout = 0.5
 
-    def __init__(self, time: VirtualTime, sensor: Sds011) -> None:
+    def __init__(self, time: VirtualTime, sensor: SerialSensor) -> None:
         self.time = time
-        self.sensor = sensor
+        self.sensor: Any = sensor
         self.sensor.power_cycle(time())
         self.written: list[bytes] = []
         self.spoil: Callable[[bytes], bytes] = lambda heard: heard
@@ -50,17 +52,39 @@ class FakePort:
         self._waiting += self.spoil(self.sensor.receive(data, self.time()))
         return len(data)
 
-    def read(self, size: int = 1) -> bytes:
+    @property
+    def in_waiting(self) -> int:
         if self.unplugged:
             raise OSError(5, "Input/output error")
         self._waiting += self.spoil(self.sensor.tick(self.time()))
-        if len(self._waiting) < size:
+        return len(self._waiting)
+
+    def read(self, size: int = 1) -> bytes:
+        if self.in_waiting < size:
             self.time.now += self.timeout
         data, self._waiting = self._waiting[:size], self._waiting[size:]
         return data
 
     def close(self) -> None:
         self.closed = True
+
+
+class BusTime:
+    """The clock of a simulated bus, in virtual time."""
+
+    def __init__(self, time: VirtualTime) -> None:
+        self._time = time
+
+    def now(self) -> float:
+        return self._time.now
+
+    def sleep(self, seconds: float) -> None:
+        self._time.now += max(0.0, seconds)
+
+
+@pytest.fixture
+def bus_time(time: VirtualTime) -> BusTime:
+    return BusTime(time)
 
 
 @pytest.fixture
@@ -76,3 +100,9 @@ def site(time: VirtualTime, tmp_path: Path) -> Site:
 @pytest.fixture
 def port(time: VirtualTime) -> FakePort:
     return FakePort(time, Sds011())
+
+
+@pytest.fixture
+def port_of(time: VirtualTime) -> Callable[[SerialSensor], FakePort]:
+    """Return a port with any serial sensor behind it."""
+    return lambda sensor: FakePort(time, sensor)

@@ -122,6 +122,29 @@ def test_a_part_that_fails_is_said_once_and_touches_no_other(collector: Collecto
     assert [r.source for r in hub.of(Reading)] == ["attic_lamp_2", "attic_lamp_2", "attic_plug"]
 
 
+def test_a_part_may_be_at_fault_and_measure_all_the_same(collector: Collector, hub: FakeHub) -> None:
+    for fault in ("humidity_percent: expected a number", "", ""):
+        collector.take(of(Part("shed", "node", {"temperature_c": 21}, fault)), now=0.0)
+
+    assert [f.state for f in hub.of(Fault)] == ["begin", "end"]
+    assert len(hub.of(Reading)) == 3
+
+
+def test_a_part_that_knows_when_it_measured_is_believed(collector: Collector, hub: FakeHub) -> None:
+    collector.take(of(Part("shed", "node", {"temperature_c": 21}, time_ns=1_600_000_000_000_000_000)), now=0.0)
+
+    assert [r.time_ns for r in hub.of(Reading)] == [1_600_000_000_000_000_000]
+
+
+def test_a_part_that_is_gone_takes_all_its_faults_with_it(collector: Collector, hub: FakeHub) -> None:
+    collector.take(of(Part("old", "climate", {"temperature_c": 1000})), now=0.0)
+    collector.take(of(Part("old", "climate", fault="offline"), Part("older", "climate", fault="offline")), now=1.0)
+    collector.take(of(Part("old", "climate")), now=2.0)
+
+    assert [(f.subject, f.state) for f in hub.of(Fault)][-2:] == [("old", "end"), ("old.temperature_c", "end")]
+    assert len(hub.of(Reading)) == 1
+
+
 def test_a_part_takes_no_other_collector_s_name(collector: Collector, hub: FakeHub) -> None:
     collector.take(of(Part("lamp", "energy", {"power_w": 1})), now=0.0)
 

@@ -62,3 +62,13 @@ def test_a_fault_comes_at_once_and_after_what_was_said_before_it() -> None:
     pace.offer(lost, 2)
 
     assert pace.due(2) == [climate(temperature_c=2.0), lost]
+
+
+def test_a_fault_beside_values_begins_and_ends_at_once_and_waits_where_it_repeats_itself() -> None:
+    pace = Pace(60)
+    published = []
+    for second, fault in enumerate(["", "refused", "refused", "", ""]):
+        pace.offer(climate(temperature_c=float(second))._replace(fault=fault), second)
+        published += [(second, part.fault) for part in pace.due(second)]
+
+    assert published == [(0, ""), (1, "refused"), (3, "")]

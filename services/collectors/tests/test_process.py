@@ -130,7 +130,17 @@ def test_the_sample_of_the_readme_is_a_configuration(tmp_path: Path) -> None:
 
     assert {name: type(entry).__module__.split(".")[-1] for name, entry in config.collectors.items()} == {
         "host": "host",
+        "power": "kasa",
         "air": "sds011",
+        "climate": "bme280",
+        "gas": "sgp30",
+        "bathroom": "dht22",
+        "dust": "pms5003",
+        "co2": "mhz19b",
+        "zigbee": "zigbee2mqtt",
+        "nodes": "nodes",
+        "ups": "nut",
+        "weather": "http",
     }
 
 

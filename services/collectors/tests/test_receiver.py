@@ -80,3 +80,20 @@ def test_what_waits_for_its_interval_outlives_a_failure(site: Site, time: Any) -
 
     powers = [part.values["power_w"] for outcome in outcomes if isinstance(outcome, Measured) for part in outcome.parts]
     assert powers == [1, 2]
+
+
+def test_what_a_part_kept_through_an_outage_is_paced_by_when_it_was_measured(site: Site, time: Any) -> None:
+    time.now = 1100
+    kept = [lamp(second)._replace(time_ns=second * 1_000_000_000) for second in range(1000, 1100, 5)]
+
+    outcomes = play(site, time, Bridge(time, [kept]), 5)
+
+    powers = [part.values["power_w"] for outcome in outcomes if isinstance(outcome, Measured) for part in outcome.parts]
+    assert powers == [*range(1000, 1100, 10), 1095]
+
+
+def test_a_stream_that_stays_away_is_tried_every_ten_intervals_at_least(site: Site, time: Any) -> None:
+    outcomes = play(site, time, Bridge(time, [OSError("away")] * 20), 1000)
+
+    waits = [outcome.next_seconds for outcome in outcomes if isinstance(outcome, Failed)]
+    assert waits[:7] == [5, 10, 20, 40, 80, 100, 100]

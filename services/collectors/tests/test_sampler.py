@@ -8,7 +8,7 @@ import pytest
 
 from picket_collectors.outcome import Failed, Measured, Outcome
 from picket_collectors.sampler import Sampler
-from picket_collectors.source import Site, SourceError, Stopped
+from picket_collectors.source import AskedToWaitError, Site, SourceError, Stopped
 
 
 class Thermometer:
@@ -99,3 +99,22 @@ def test_stopping_is_no_failure_and_closes_the_source(site: Site, time: Any) -> 
 
     assert outcomes == []
     assert thermometer.closed == 1
+
+
+def test_a_source_that_asks_for_it_is_sampled_at_another_interval(site: Site, time: Any) -> None:
+    class Restless(Thermometer):
+        def interval_seconds(self) -> float:
+            return 2.0 if len(self.samples) == 1 else 10.0
+
+    outcomes = play(site, time, Restless([21.0, 22.0, 23.0]), 25)
+
+    assert [round((b.time_ns - a.time_ns) / 1e9, 3) for a, b in pairwise(outcomes)] == [10, 2, 10]
+
+
+def test_who_asks_to_wait_is_not_asked_before(site: Site, time: Any) -> None:
+    busy = AskedToWaitError("429 Too Many Requests", 120)
+
+    outcomes = play(site, time, Thermometer([busy, 21.0]), 130)
+
+    assert [(type(outcome), outcome.next_seconds) for outcome in outcomes[:1]] == [(Failed, 120)]
+    assert isinstance(outcomes[1], Measured)

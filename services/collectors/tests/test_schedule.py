@@ -66,3 +66,36 @@ def test_a_success_ends_the_back_off_and_returns_to_the_grid() -> None:
 
     assert back_on_the_grid == 1041.0
     assert schedule.due == 1046.0
+
+
+@pytest.mark.parametrize(
+    ("asked", "done_at", "due"),
+    [
+        pytest.param(10, 1004.0, 1010.0, id="sooner"),
+        pytest.param(10, 1034.0, 1040.0, id="sooner-and-late"),
+        pytest.param(600, 1034.0, 1600.0, id="later"),
+        pytest.param(None, 1034.0, 1060.0, id="as-usual"),
+    ],
+)
+def test_a_source_may_ask_for_another_interval(asked: float | None, done_at: float, due: float) -> None:
+    schedule = Schedule(60, 1000.0, lambda: 0.0)
+
+    schedule.succeeded(done_at, asked)
+
+    assert schedule.due == due
+
+
+@pytest.mark.parametrize(
+    ("asked", "delay"),
+    [
+        pytest.param(120, 120, id="later"),
+        pytest.param(0, 5, id="at-once-is-too-soon"),
+        pytest.param(9e9, 3600, id="an-hour-at-most"),
+    ],
+)
+def test_who_is_asked_to_wait_waits(asked: float, delay: float) -> None:
+    schedule = Schedule(600, 1000.0, lambda: 0.5)
+
+    schedule.failed(1000.0, asked)
+
+    assert schedule.due == 1000.0 + delay

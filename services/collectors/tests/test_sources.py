@@ -18,6 +18,7 @@ def module(request: pytest.FixtureRequest) -> ModuleType:
 
 def test_the_sources_are_found_by_their_kind() -> None:
     assert {"host", "sds011"} <= set(sources())
+    assert all(module.Config.__struct_config__.tag == kind for kind, module in sources().items())
 
 
 def test_a_source_has_what_the_frame_asks_for(module: ModuleType) -> None:
@@ -30,8 +31,8 @@ def test_a_source_has_what_the_frame_asks_for(module: ModuleType) -> None:
 
 
 def test_checking_a_configuration_imports_no_sensor_library() -> None:
-    program = "import sys; from picket_collectors.sources import sources; sources(); print(*sys.modules)"
+    program = "import sys; from picket_collectors.sources import sources; dict(sources()); print(*sys.modules)"
 
     modules = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
 
-    assert not {"psutil", "serial", "zmq", "paho", "smbus2", "kasa", "urllib3"} & set(modules)
+    assert not {"psutil", "serial", "zmq", "paho", "smbus2", "kasa", "urllib3", "http.client"} & set(modules)

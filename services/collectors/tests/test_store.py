@@ -15,6 +15,13 @@ def test_what_is_saved_is_there_after_a_restart(site: Site) -> None:
     assert Store(site).load() == {"laser_seconds": 12.5}
 
 
+def test_two_things_are_remembered_each_for_itself(site: Site) -> None:
+    Store(site, "port").save({"path": "/dev/ttyUSB0"})
+    Store(site).save({"laser_seconds": 12.5})
+
+    assert Store(site, "port").load() == {"path": "/dev/ttyUSB0"}
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe"], ids=["empty", "cut", "list", "binary"])
 def test_a_broken_file_is_begun_anew(site: Site, content: bytes) -> None:
     file = Path(site.config.data_dir) / "collectors" / "air.json"

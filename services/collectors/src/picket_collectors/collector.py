@@ -90,15 +90,20 @@ class Collector:
     def _take_part(self, part: Part, time_ns: int, now: float) -> None:
         if part.fault:
             self._health.begin(part.name, part.fault)
-            return
-        if part.name:
+        elif part.name:
             self._health.end(part.name)
+            if not part.values:  # it may be gone for good, and its values with it
+                for subject in [fault for fault in self._health.faults if fault.startswith(f"{part.name}.")]:
+                    self._health.end(subject, "is no longer said")
+        if (part.name or part.fault) and not part.values:
+            return
         self.samples += 1
         self.last_success = now
         source = f"{self._name}_{part.name}" if part.name else self._name
         values = {name: self._plausible(part.name, name, value) for name, value in part.values.items()}
         self._producer.publish(
-            f"{PREFIX}{source}", Reading(time_ns=time_ns, source=source, kind=part.kind, values=values)
+            f"{PREFIX}{source}",
+            Reading(time_ns=part.time_ns or time_ns, source=source, kind=part.kind, values=values),
         )
 
     def _plausible(self, part: str, name: str, value: float | None) -> float | None:
@@ -124,7 +129,8 @@ def collect(name: str, runtime: Runtime) -> None:
         sys.exit(2)
     entry, loop = entries[name], runtime.loop
     module = sources()[entry.__struct_config__.tag]
-    collector = Collector(name, module.RANGES, runtime.producer, runtime.health, entries.keys() - {name})
+    ranges = module.ranges(entry) if hasattr(module, "ranges") else module.RANGES
+    collector = Collector(name, ranges, runtime.producer, runtime.health, entries.keys() - {name})
     runtime.health.figure("samples", lambda: collector.samples)
     runtime.health.figure("failures", lambda: collector.failures)
     runtime.health.figure("implausible", lambda: collector.implausible)

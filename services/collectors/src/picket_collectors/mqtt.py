@@ -1,18 +1,19 @@
 """Hear topics of the house's broker, on the thread of who listens: MQTT 3.1.1, which every broker speaks."""
 
+import select
+import socket
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
+from picket.config.schema import Tls
+from picket_collectors import mqtt_packets as packets
 from picket_collectors.source import Site, SourceError
-
-if TYPE_CHECKING:
-    from paho.mqtt.client import Client
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
 TURN_SECONDS = 0.2
-REFUSED = 0x80
+READ_BYTES = 65_536
 
 
 class Message(NamedTuple):
@@ -26,38 +27,41 @@ class Message(NamedTuple):
 class Subscription:
     """A connection to the broker of the configuration, and what is heard on it."""
 
-    def __init__(self, site: Site, topics: Sequence[str]) -> None:
-        """Connect and subscribe; raises SourceError for a broker that refuses, OSError for one that is away."""
-        # Imported here: the configuration's check imports every source, and needs no broker.
-        from paho.mqtt.client import Client
-        from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+    def __init__(self, site: Site, topics: Sequence[str], *, kept: bool = False) -> None:
+        """Connect and subscribe; raises SourceError for a broker that refuses, OSError for one that is away.
 
+        What is said with QoS 1 while nobody listens is lost, or else `kept` by the broker, as far as it has room.
+        """
         settings = site.config.mqtt
         self._site = site
         self._address = f"{settings.host}:{settings.port}"
+        self._packets = packets.Packets()
         self._heard: list[Message] = []
         self._lost = ""
-        self._stands = False
-        self._topics = topics
+        self._welcome = False
+        self._asked: dict[int, Sequence[str]] = {}
+        self._number = 0
+        self._keepalive_seconds = settings.keepalive_seconds
+        self._heard_at = site.clock()
+        self._ping_at = self._heard_at + settings.keepalive_seconds
+        self._socket = _dial(settings.host, settings.port, settings.tls)
         client_id = f"picket-{site.config.device}-{site.name}"
-        self._client: Client = Client(
-            CallbackAPIVersion.VERSION2, client_id, protocol=MQTTProtocolVersion.MQTTv311, reconnect_on_failure=False
-        )
-        self._client.connect_timeout = CONNECT_SECONDS
-        if settings.username:
-            self._client.username_pw_set(settings.username, settings.password or None)
-        if tls := settings.tls:
-            self._client.tls_set(tls.ca_file or None, tls.certificate_file or None, tls.key_file or None)
-        self._client.on_connect = self._on_connect
-        self._client.on_disconnect = self._on_disconnect
-        self._client.on_subscribe = self._on_subscribe
-        self._client.on_message = self._on_message
         try:
-            self._client.connect(settings.host, settings.port, settings.keepalive_seconds)
-            self._wait_until_it_stands()
+            self._send(
+                packets.connect(client_id, settings.keepalive_seconds, settings.username, settings.password, kept=kept)
+            )
+            self._wait_for_an_answer()
+            self.add(topics)
+            self._wait_for_an_answer()
         except BaseException:
             self.close()
             raise
+
+    def add(self, topics: Sequence[str]) -> None:
+        """Hear more topics; where the broker refuses one, `receive` raises."""
+        self._number = self._number % 0xFFFF + 1
+        self._asked[self._number] = topics
+        self._send(packets.subscribe(self._number, topics))
 
     def receive(self, seconds: float) -> list[Message]:
         """Return what came, after so long at most though it be nothing; raises SourceError when the broker is lost."""
@@ -72,12 +76,13 @@ class Subscription:
 
     def close(self) -> None:
         """Leave."""
-        with suppress(OSError, ValueError):
-            self._client.disconnect()
+        with suppress(OSError):
+            self._socket.sendall(packets.FAREWELL)
+        self._socket.close()
 
-    def _wait_until_it_stands(self) -> None:
+    def _wait_for_an_answer(self) -> None:
         until = self._site.clock() + ANSWER_SECONDS
-        while not self._stands and not self._lost:
+        while (self._asked or not self._welcome) and not self._lost:
             self._site.pause(0)
             if self._site.clock() >= until:
                 self._lost = "does not answer"
@@ -86,25 +91,67 @@ class Subscription:
             raise SourceError(f"broker {self._address}: {self._lost}")
 
     def _turn(self, seconds: float) -> None:
-        self._client.loop(seconds)
-        if self._client.socket() is None:
-            self._lost = self._lost or "the connection broke"
+        """Take what comes within `seconds`, and keep the connection alive."""
+        try:
+            # TLS may have read more than was asked for, of which the kernel knows nothing.
+            if getattr(self._socket, "pending", int)() or select.select([self._socket], [], [], seconds)[0]:
+                data = self._socket.recv(READ_BYTES)
+                if not data:
+                    self._lost = self._lost or "the connection broke"
+                self._heard_at = self._site.clock()
+                for first, rest in self._packets.feed(data):
+                    self._take(first, rest)
+        except SourceError as error:
+            self._lost = str(error)
+        except OSError as error:
+            self._lost = self._lost or f"the connection broke: {error.strerror or error}"
+        self._stay_alive(self._site.clock())
 
-    def _on_connect(self, client: "Client", _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        if reason.is_failure:
-            self._lost = f"refuses the connection: {reason} (mqtt.username, mqtt.password)"
-        else:
-            client.subscribe([(topic, 1) for topic in self._topics])
+    def _stay_alive(self, now: float) -> None:
+        if now - self._heard_at > 2 * self._keepalive_seconds:
+            self._lost = self._lost or "the connection broke: it does not answer any more"
+        elif now >= self._ping_at:
+            self._ping_at = now + self._keepalive_seconds
+            self._send(packets.PING)
 
-    def _on_disconnect(self, _client: "Client", _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        self._lost = self._lost or f"the connection broke: {reason}"
+    def _take(self, first: int, rest: bytes) -> None:
+        match first & 0xF0:
+            case packets.CONNACK:
+                self._welcome = rest[1:2] == b"\0"
+                if not self._welcome:
+                    reason = packets.REFUSALS.get(rest[-1] if rest else 0, "for no known reason")
+                    self._lost = f"refuses the connection: {reason} (mqtt.username, mqtt.password)"
+            case packets.SUBACK:
+                asked = self._asked.pop(int.from_bytes(rest[:2]), ())
+                refused = [topic for topic, code in zip(asked, rest[2:], strict=False) if code >= packets.REFUSED]
+                if refused:
+                    self._lost = f"refuses {', '.join(refused)} (its access list)"
+            case packets.PUBLISH:
+                topic, payload, answer = packets.published(first, rest)
+                with suppress(UnicodeDecodeError):  # no topic of ours
+                    self._heard.append(Message(topic.decode(), payload, bool(first & packets.RETAINED)))
+                if answer:
+                    self._send(answer)
 
-    def _on_subscribe(self, _client: "Client", _userdata: Any, _mid: int, reasons: Any, _properties: Any) -> None:
-        refused = [t for t, reason in zip(self._topics, reasons, strict=False) if reason.value >= REFUSED]
-        if refused:
-            self._lost = f"refuses {', '.join(refused)} (its access list)"
-        self._stands = True
+    def _send(self, data: bytes) -> None:
+        try:
+            self._socket.sendall(data)
+        except OSError as error:
+            self._lost = self._lost or f"the connection broke: {error.strerror or error}"
 
-    def _on_message(self, _client: "Client", _userdata: Any, message: Any) -> None:
-        with suppress(UnicodeDecodeError):  # no topic of ours
-            self._heard.append(Message(message.topic, message.payload, message.retain))
+
+def _dial(host: str, port: int, tls: Tls | None) -> socket.socket:
+    connection = socket.create_connection((host, port), CONNECT_SECONDS)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if not tls:
+        return connection
+    import ssl  # of some megabytes, and only where it is asked for
+
+    try:
+        context = ssl.create_default_context(cafile=tls.ca_file or None)
+        if tls.certificate_file:
+            context.load_cert_chain(tls.certificate_file, tls.key_file or None)
+        return context.wrap_socket(connection, server_hostname=host)
+    except BaseException:
+        connection.close()
+        raise

@@ -7,7 +7,7 @@ from contextlib import closing
 from picket.backoff import Backoff
 from picket_collectors.outcome import Measured, Outcome, failed
 from picket_collectors.pace import Pace
-from picket_collectors.schedule import FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS
+from picket_collectors.schedule import FIRST_RETRY_SECONDS, LAST_RETRY_INTERVALS, LAST_RETRY_SECONDS
 from picket_collectors.source import Site, Stopped, Stream
 
 
@@ -28,7 +28,8 @@ class Receiver:
         self._hand_over = hand_over
         self._wall_ns = wall_ns
         self._pace = Pace(interval_seconds)
-        self._retries = Backoff(FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS)
+        last_seconds = min(max(interval_seconds * LAST_RETRY_INTERVALS, FIRST_RETRY_SECONDS), LAST_RETRY_SECONDS)
+        self._retries = Backoff(FIRST_RETRY_SECONDS, last_seconds)
 
     def run(self) -> None:
         """Receive until the site says that it is time to stop."""
@@ -52,6 +53,8 @@ class Receiver:
                 self._retries.reset()
                 now = self._site.clock()
                 for part in parts:
-                    self._pace.offer(part, now)
+                    # By when it was measured: what a part has kept through an outage comes all at once.
+                    age_seconds = max(0.0, (time_ns - part.time_ns) / 1e9) if part.time_ns else 0.0
+                    self._pace.offer(part, now - age_seconds)
                 self._hand_over(Measured(time_ns, self._pace.due(now), stream.figures(), 0.0))
                 self._site.pause(0)

@@ -10,7 +10,7 @@ from contextlib import closing
 
 from picket_collectors.outcome import Measured, Outcome, failed
 from picket_collectors.schedule import Schedule
-from picket_collectors.source import Part, Site, Source, Stopped
+from picket_collectors.source import AskedToWaitError, Paced, Part, Site, Source, Stopped
 
 
 class Sampler:
@@ -42,7 +42,8 @@ class Sampler:
                     self._sample_until_it_fails()
                 # A library may raise anything for a sensor that was pulled out; opening it anew mends most of it.
                 except Exception as error:
-                    self._schedule.failed(self._site.clock())
+                    asked_seconds = error.retry_seconds if isinstance(error, AskedToWaitError) else None
+                    self._schedule.failed(self._site.clock(), asked_seconds)
                     self._hand_over(failed(error, self._until_due()))
         except Stopped:
             return
@@ -53,7 +54,8 @@ class Sampler:
                 sample = source.sample()
                 time_ns = self._wall_ns()
                 parts = [Part("", self._kind, sample)] if isinstance(sample, Mapping) else sample
-                self._schedule.succeeded(self._site.clock())
+                interval = source.interval_seconds() if isinstance(source, Paced) else None
+                self._schedule.succeeded(self._site.clock(), interval)
                 self._hand_over(Measured(time_ns, parts, source.figures(), self._until_due()))
                 self._site.pause(self._until_due())
 

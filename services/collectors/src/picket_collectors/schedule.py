@@ -24,13 +24,17 @@ class Schedule:
         )
         self._deadline = self.due = now + chance() * min(interval_seconds, FIRST_WITHIN_SECONDS)
 
-    def succeeded(self, now: float) -> None:
-        """Go on at the next deadline that is still to come: a slow sample shifts none, a missed one is not made up."""
+    def succeeded(self, now: float, interval_seconds: float | None = None) -> None:
+        """Go on at the next deadline that is still to come: a slow sample shifts none, a missed one is not made up.
+
+        Another interval than the usual one counts from the deadline that was due.
+        """
+        interval = interval_seconds or self._interval
         late = max(0.0, now - self._deadline)
-        self._deadline += self._interval * (1 + late // self._interval)
+        self._deadline += interval * (1 + late // interval)
         self.due = self._deadline
         self._retries.reset()
 
-    def failed(self, now: float) -> None:
-        """Try again later, twice as late each time, a tenth more or less."""
-        self.due = now + self._retries.next_seconds()
+    def failed(self, now: float, asked_seconds: float | None = None) -> None:
+        """Try again later, twice as late each time, a tenth more or less; or when the other side asks for it."""
+        self.due = now + self._retries.next_seconds(asked_seconds)

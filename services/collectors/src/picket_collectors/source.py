@@ -6,6 +6,7 @@
     open_source    (config, site) -> Source, which is sampled every interval; or
     open_stream    (config, site) -> Stream, which speaks by itself; a part of it is published once an interval
     neighbours     (config) -> the names of the sources that it wants to ask its site for; may be absent
+    ranges         (config) -> RANGES, where they hang on the configuration; may be absent
 
 The frame opens it and samples it, in a thread of its own, and closes and opens it anew, ever less often, when
 either raises. So a source keeps no state about failures: it raises. One that measures several things (plugs, nodes,
@@ -13,8 +14,9 @@ the devices of a bridge) gives Parts, and says what ails one of them in its Part
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from picket.config import Config
 from picket.errors import PicketError
@@ -26,6 +28,15 @@ class SourceError(PicketError, OSError):
     """The sensor is there but does not do as its datasheet says: it is opened anew."""
 
 
+class AskedToWaitError(SourceError):
+    """The other side does not answer now, and says when it will: it is asked again then."""
+
+    def __init__(self, text: str, retry_seconds: float) -> None:
+        """Say why, and how long to wait."""
+        super().__init__(text)
+        self.retry_seconds = retry_seconds
+
+
 class Stopped(BaseException):
     """The process is to end: no fault, and as with KeyboardInterrupt no driver's `except Exception` is to keep it."""
 
@@ -33,8 +44,10 @@ class Stopped(BaseException):
 class Part(NamedTuple):
     """What one of a source's several things gave: a Reading of `reading.<source>_<name>`, or why there is none.
 
-    `name` is lower case with underscores; "" is the source itself. `switches` names the values that are on (1) or
-    off (0): of a stream, a change of one is published at once.
+    `name` is lower case with underscores; "" is the source itself. One without values says only that nothing ails it,
+    or nothing more: its fault ends. A fault beside values leaves these to count. `switches` names the values that are
+    on (1) or off (0): of a stream, a change of one is published at once. `time_ns` (UTC) is when it was measured,
+    where the part itself knows; 0 is now.
     """
 
     name: str
@@ -42,6 +55,7 @@ class Part(NamedTuple):
     values: Values = MappingProxyType({})
     fault: str = ""
     switches: frozenset[str] = frozenset()
+    time_ns: int = 0
 
 
 def _nobody(_source: str, _quantity: str, _max_age_seconds: float) -> float | None:
@@ -53,6 +67,7 @@ class Site(NamedTuple):
 
     `pause(seconds)` sleeps and raises Stopped when the process is to end; `pause(0)` only looks. A source calls it
     at least every few seconds. `neighbour(source, quantity, max_age_seconds)` is None where that is not known.
+    `devices` is where adapters that are plugged in show.
     """
 
     name: str
@@ -60,6 +75,7 @@ class Site(NamedTuple):
     clock: Callable[[], float]
     pause: Callable[[float], None]
     neighbour: Callable[[str, str, float], float | None] = _nobody
+    devices: Path = Path("/dev")
 
 
 class Source(Protocol):
@@ -75,6 +91,15 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Leave the sensor at rest; never raises."""
+        ...
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A source that says itself how often it is to be sampled."""
+
+    def interval_seconds(self) -> float:
+        """Return how long after this sample the next is due; asked after each."""
         ...
 
 

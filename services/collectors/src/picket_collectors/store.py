@@ -14,9 +14,10 @@ log = logging.getLogger("store")
 class Store:
     """The memory of one source, under the data folder."""
 
-    def __init__(self, site: Site) -> None:
-        """Name the file; nothing is read or written yet."""
-        self._file = Path(site.config.data_dir) / "collectors" / f"{site.name}.json"
+    def __init__(self, site: Site, what: str = "") -> None:
+        """Name the file, one for each thing that is remembered by itself; nothing is read or written yet."""
+        name = f"{site.name}.{what}.json" if what else f"{site.name}.json"
+        self._file = Path(site.config.data_dir) / "collectors" / name
         self._lost = False
 
     def load(self) -> dict[str, Any]:

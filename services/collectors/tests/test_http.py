@@ -1,0 +1,444 @@
+"""Any HTTP service that answers with JSON: documents, and servers that misbehave, over real connections and TLS."""
+
+import json
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from socketserver import BaseRequestHandler, TCPServer
+from typing import Any
+
+import pytest
+import yaml
+
+from picket.config import load_with_origins
+from picket.errors import ConfigError
+from picket_collectors.source import AskedToWaitError, Part, Site, SourceError, Stopped
+from picket_collectors.sources.http import Auth, Config, Http, Value, open_source, ranges, read
+from picket_collectors.web import MAX_ANSWER_BYTES, Answer, Web
+from picket_simulator.weather import Weather
+from tests.servers.listener import Listener, Reply
+
+CASES = sorted((Path(__file__).parent / "golden" / "http").iterdir())
+DOCUMENT = b'{"current": {"temperature": 7.5}}'
+WARM = {"temperature_c": Value(path="current.temperature")}
+
+
+def given(name: str, text: str) -> Value:
+    """Return one value as it stands in a file."""
+    settings = yaml.safe_load(text)[name]
+    if "range" in settings:
+        settings["range"] = tuple(settings["range"])
+    return Value(**settings)
+
+
+# Documents
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_values_are_found_in_a_document(case: Path, site: Site) -> None:
+    text = (case / "values.yaml").read_text(encoding="utf-8")
+    expected = json.loads((case / "expected.json").read_text(encoding="utf-8"))
+    values = {name: given(name, text) for name in yaml.safe_load(text)}
+    config = Config(url="http://api/v1?key=hunter2", measures="weather", values=values)
+    body = (case / "answer.json").read_bytes()
+
+    *paths, part = Http(config, Answering(site, body)).sample()
+
+    assert (part.name, part.kind, part.fault) == ("", "weather", "")
+    assert part.values == pytest.approx(expected["values"], nan_ok=False)
+    assert {path.name.removesuffix("_path"): path.fault for path in paths if path.fault} == expected["faults"]
+    assert "hunter2" not in str(paths)
+
+
+class Answering(Web):
+    """Has one answer, whatever it is asked."""
+
+    def __init__(self, site: Site, body: bytes) -> None:
+        super().__init__(site, {}, 1)
+        self.body = body
+
+    def get(self, _url: str, _validators: Any) -> Answer:
+        return Answer(200, "OK", {}, self.body)
+
+
+def test_a_path_that_is_found_again_ends_its_fault() -> None:
+    config = Config(url="http://api/v1", measures="weather", values=WARM)
+
+    lost, found = read({}, config)[0], read(json.loads(DOCUMENT), config)[0]
+
+    assert (lost.name, bool(lost.fault)) == ("temperature_c_path", True)
+    assert found == Part("temperature_c_path", "weather")
+
+
+def test_what_is_plausible_is_the_configuration_s_to_say() -> None:
+    values = {"a": Value(path="a", range=(-60, 60)), "b": Value(path="b")}
+
+    assert ranges(Config(url="http://api", measures="weather", values=values)) == {"a": (-60, 60)}
+
+
+# Configurations
+
+GOOD = "url: http://a/, measures: weather, values: {x: {path: x}}"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(GOOD.replace("http://a/", "ftp://a/"), "url: ", id="not-http"),
+        pytest.param(GOOD.replace("http://a/", "http://me:pw@a/"), "url: ", id="a-password-in-the-url"),
+        pytest.param(GOOD.replace("http://a/", "'http://a/x y'"), "url: ", id="a-blank"),
+        pytest.param(GOOD.replace("path: x", "path: 'a..b'"), "values.x.path: ", id="an-empty-step"),
+        pytest.param(GOOD.replace("path: x", "path: 'a[b]'"), "values.x.path: ", id="no-index"),
+        pytest.param(GOOD.replace("path: x", "path: x, range: [5, 5]"), "values.x: expected a range", id="range"),
+        pytest.param(GOOD.replace("{x: {path: x}}", "{}"), ": values: expected one or more", id="no-values"),
+        pytest.param(GOOD + ", auth: {}", "auth: expected either header", id="no-auth"),
+        pytest.param(GOOD + ", auth: {header: X, username: y}", "auth: expected either header", id="both"),
+        pytest.param(GOOD + ", auth: {header: X, token: y}", "token: a secret stands in no file", id="secret"),
+        pytest.param(GOOD + ", headers: {'a b': c}", "headers.a b: ", id="header-name"),
+    ],
+)
+def test_what_can_t_be_asked_is_refused_beforehand(tmp_path: Path, text: str, expected: str) -> None:
+    file = tmp_path / "picket.yaml"
+    file.write_text(f"device: demo\ncollectors:\n  weather: {{kind: http, {text}}}\n")
+
+    with pytest.raises(ConfigError) as caught:
+        load_with_origins(file, {}, collectors=True)
+    assert expected in str(caught.value)
+
+
+def test_a_token_of_two_lines_is_refused_and_not_told(tmp_path: Path) -> None:
+    file, token = tmp_path / "picket.yaml", tmp_path / "token"
+    token.write_text("hunter2\nhunter3")
+    file.write_text(
+        f"device: demo\ncollectors:\n  weather: {{kind: http, {GOOD}, auth: {{header: X, token_file: {token}}}}}\n"
+    )
+
+    with pytest.raises(ConfigError, match="auth: expected a token or a password of one line") as caught:
+        load_with_origins(file, {}, collectors=True)
+    assert "hunter" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("auth", "expected"),
+    [
+        pytest.param(Auth(header="X-Api-Key", token="k"), {"X-Api-Key": "k"}, id="a-key"),
+        pytest.param(Auth(header="Authorization", token="k"), {"Authorization": "Bearer k"}, id="bearer"),
+        pytest.param(Auth(header="Authorization", token="Token k"), {"Authorization": "Token k"}, id="own-word"),
+        pytest.param(Auth(username="me", password="pä"), {"Authorization": "Basic bWU6cMOk"}, id="basic"),
+    ],
+)
+def test_who_asks_is_proved_by_a_header(auth: Auth, expected: dict[str, str]) -> None:
+    assert auth.headers() == expected
+
+
+# Servers
+
+
+class Server:
+    """A server that answers by the test's word, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Any]] = []
+        self.reply: Callable[[str, Any], Reply] = lambda _path, _headers: (200, {}, DOCUMENT)
+        self.listener = Listener(self._serve)
+        self.listener.start()
+
+    def _serve(self, _method: str, path: str, headers: Any, _body: bytes) -> Reply:
+        self.asked.append((path, headers))
+        return self.reply(path, headers)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.listener.port}/v1?appid=hunter2"
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.listener.stop()
+
+
+def http(server: Server, site: Site, **settings: Any) -> Any:
+    return open_source(Config(**{"url": server.url, "measures": "weather", "values": WARM, **settings}), site)
+
+
+def warm(source: Any) -> float | None:
+    values: dict[str, float | None] = source.sample()[-1].values
+    return values["temperature_c"]
+
+
+def test_a_server_is_asked_for_the_document_with_all_that_it_wants(server: Server, site: Site) -> None:
+    source = http(server, site, headers={"X-Unit": "metric"}, auth=Auth(header="X-Key", token="schlüssel"))
+
+    assert warm(source) == 7.5
+    assert source.figures() == {"document_bytes": len(DOCUMENT)}
+    ((path, headers),) = server.asked
+    assert path == "/v1?appid=hunter2"
+    assert (headers["Accept"], headers["X-Unit"]) == ("application/json", "metric")
+    assert headers["X-Key"].encode("latin-1").decode() == "schlüssel"
+
+
+def test_what_has_not_changed_is_not_sent_again_and_still_holds(server: Server, site: Site) -> None:
+    def reply(_path: str, headers: Any) -> Reply:
+        known = headers["If-None-Match"] == '"v1"' and headers["If-Modified-Since"] == "yesterday"
+        return (304, {}, b"") if known else (200, {"ETag": '"v1"', "Last-Modified": "yesterday"}, DOCUMENT)
+
+    server.reply = reply
+    source = http(server, site)
+
+    assert [warm(source), warm(source)] == [7.5, 7.5]
+    assert server.asked[1][1]["If-None-Match"] == '"v1"'
+
+
+def answers(status: int, headers: dict[str, str] | None = None, body: bytes = b"") -> Callable[[str, Any], Reply]:
+    return lambda _path, _headers: (status, headers or {}, body)
+
+
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        pytest.param(answers(500), "500 Internal Server Error", id="500"),
+        pytest.param(answers(401, body=b'{"message": "key hunter2 is wrong"}'), "401 Unauthorized", id="401"),
+        pytest.param(answers(204), "204 No Content", id="204"),
+        pytest.param(answers(304), "304 Not Modified", id="304-of-nothing"),
+        pytest.param(answers(200, body=b"<html>"), "the answer is no JSON: JSON is malformed: .*", id="garbage"),
+        pytest.param(answers(200), "the answer is no JSON: .*", id="empty"),
+        pytest.param(answers(200, body=b'{"a": 1'), "the answer is no JSON: .*", id="truncated"),
+        pytest.param(answers(200, body=b"[" * 100_000), "the answer is no JSON: .*", id="too-deep"),
+        pytest.param(
+            answers(200, body=b" " * (MAX_ANSWER_BYTES + 1)), "an answer of more than 1000000 bytes", id="too-large"
+        ),
+        pytest.param(answers(302, {"Location": "/v1"}), "redirects more than 3 times", id="a-loop"),
+        pytest.param(answers(302), "redirects to no address", id="nowhere"),
+        pytest.param(answers(302, {"Location": "http://[/"}), "redirects to no address", id="nonsense"),
+        pytest.param(answers(302, {"Location": "ftp://x/"}), "redirects to no address", id="no-http"),
+        pytest.param(answers(302, {"Location": "http://me:pw@x/"}), "redirects to no address", id="with-a-password"),
+    ],
+)
+def test_a_bad_answer_is_said_with_the_url_but_not_its_query(
+    server: Server, site: Site, reply: Callable[[str, Any], Reply], text: str
+) -> None:
+    server.reply = reply
+
+    with pytest.raises(SourceError, match=rf"^http://127\.0\.0\.1:[0-9]+/v1: {text}$") as caught:
+        http(server, site).sample()
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "seconds"),
+    [(429, "120", 120), (503, "1", 1), (429, "Fri, 01 Jan 2027 00:00:00 GMT", pytest.approx(0, abs=1e10))],
+    ids=["429", "503", "a-date"],
+)
+def test_who_asks_to_wait_is_heard(server: Server, site: Site, status: int, header: str, seconds: float) -> None:
+    server.reply = answers(status, {"Retry-After": header})
+
+    with pytest.raises(AskedToWaitError, match=f"/v1: {status} .*; asks to wait [0-9]+ s$") as caught:
+        http(server, site).sample()
+    assert caught.value.retry_seconds == seconds
+
+
+KEY = Auth(header="X-Key", token="hunter2")
+
+
+@pytest.mark.parametrize(
+    ("sent", "to", "followed"),
+    [
+        pytest.param({}, "/v2", True, id="same-host"),
+        pytest.param({"auth": KEY}, "/v2", True, id="same-host-with-a-key"),
+        pytest.param({}, "http://localhost:PORT/v2", True, id="another-host-with-nothing-of-ours"),
+        pytest.param({"auth": KEY}, "http://localhost:PORT/v2", False, id="another-host-with-a-key"),
+        pytest.param({"headers": {"X-Key": "k"}}, "http://localhost:PORT/v2", False, id="another-host-with-a-header"),
+        pytest.param({"auth": KEY}, "//localhost:PORT/v2", False, id="another-host-without-a-scheme"),
+    ],
+)
+def test_a_redirect_takes_nothing_of_ours_to_another_host(
+    server: Server, site: Site, sent: dict[str, Any], to: str, followed: bool
+) -> None:
+    target = to.replace("PORT", str(server.listener.port))
+    server.reply = lambda path, _: (200, {}, DOCUMENT) if path == "/v2" else (302, {"Location": target}, b"")
+
+    if followed:
+        assert warm(http(server, site, **sent)) == 7.5
+    else:
+        with pytest.raises(SourceError, match=r"redirects to http://localhost:[0-9]+, which must not get") as caught:
+            http(server, site, **sent).sample()
+        assert "hunter2" not in str(caught.value)
+    assert len(server.asked) == 1 + followed
+
+
+class Wire:
+    """A TCP server that says these bytes, in pieces, whatever it is asked."""
+
+    def __init__(self, *pieces: bytes, then_wait: bool = False) -> None:
+        self.stop = threading.Event()
+        outer = self
+
+        class Client(BaseRequestHandler):
+            def handle(self) -> None:
+                self.request.recv(4096)
+                for piece in pieces:
+                    self.request.sendall(piece)
+                    outer.stop.wait(0.02)
+                if then_wait:
+                    outer.stop.wait(10)
+
+        self._server = TCPServer(("127.0.0.1", 0), Client)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1?appid=hunter2"
+
+    def __enter__(self) -> "Wire":
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("wire", "text"),
+    [
+        pytest.param(lambda: Wire(then_wait=True), "no whole answer within 0.5 s", id="silence"),
+        pytest.param(lambda: Wire(HEAD, then_wait=True), "no whole answer within 0.5 s", id="half-a-head"),
+        pytest.param(
+            lambda: Wire(HEAD + b"Content-Length: 99999\r\n\r\n", *[b" "] * 200), "no whole answer .*", id="a-trickle"
+        ),
+        pytest.param(lambda: Wire(HEAD + b"Content-Length: 9\r\n\r\n1"), "hung up within its answer", id="short"),
+        pytest.param(
+            lambda: Wire(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\n12"), "hung up within .*", id="short-chunk"
+        ),
+        pytest.param(lambda: Wire(b"\x16\x03\x01 hunter2\r\n\r\n"), r"no HTTP \(BadStatusLine\)", id="no-http"),
+        pytest.param(lambda: Wire(), "RemoteDisconnected|Connection reset by peer", id="hung-up"),
+    ],
+)
+def test_a_server_that_breaks_the_protocol_is_said(site: Site, wire: Callable[[], Wire], text: str) -> None:
+    import time
+
+    real = site._replace(clock=time.monotonic)
+    with wire() as server:
+        config = Config(url=server.url, measures="weather", values=WARM, timeout_seconds=0.5)
+        with pytest.raises(SourceError, match=rf"^http://127\.0\.0\.1:[0-9]+/v1: ({text})$") as caught:
+            open_source(config, real).sample()
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        pytest.param("http://127.0.0.1:1/", "Connection refused", id="refused"),
+        pytest.param("http://nowhere.invalid/", ".+", id="no-such-host"),
+        pytest.param(f"http://{'a' * 64}.invalid/", "UnicodeError", id="no-host-at-all"),
+        pytest.param("http://127.0.0.1:99999/", ".+", id="no-port"),
+    ],
+)
+def test_a_server_that_is_not_there_is_said(site: Site, url: str, text: str) -> None:
+    with pytest.raises(SourceError, match=f"^{url}: {text}$"):
+        open_source(Config(url=url, measures="weather", values=WARM), site).sample()
+
+
+def test_a_long_answer_does_not_keep_the_process_from_ending(server: Server, site: Site, time: Any) -> None:
+    time.stop_at = time.now - 1
+
+    with pytest.raises(Stopped):
+        http(server, site).sample()
+
+
+# TLS
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A self-signed certificate of 127.0.0.1 and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = folder / "server.crt", folder / "server.key"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-days", "2", "-subj", "/CN=test"]
+    paths = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*command, *paths], check=True, capture_output=True)
+    return certificate, key
+
+
+@pytest.fixture
+def secure(certificate: tuple[Path, Path]) -> Iterator[str]:
+    """A server with that certificate; the value is its url."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    listener = Listener(lambda *_: (200, {}, DOCUMENT), context)
+    listener.start()
+    yield f"https://127.0.0.1:{listener.port}/v1"
+    listener.stop()
+
+
+def test_a_server_of_one_s_own_is_trusted_by_its_authority(
+    secure: str, certificate: tuple[Path, Path], site: Site
+) -> None:
+    config = Config(url=secure, measures="weather", values=WARM, ca_file=str(certificate[0]))
+
+    assert warm(open_source(config, site)) == 7.5
+
+
+@pytest.mark.parametrize(
+    ("host", "ca", "text"),
+    [
+        pytest.param("127.0.0.1", False, "its certificate is not trusted: self-signed certificate", id="unknown"),
+        pytest.param("localhost", True, "its certificate is not trusted: Hostname mismatch.*", id="another-name"),
+    ],
+)
+def test_a_certificate_that_proves_nothing_is_refused(
+    secure: str, certificate: tuple[Path, Path], site: Site, host: str, ca: bool, text: str
+) -> None:
+    url = secure.replace("127.0.0.1", host)
+    config = Config(url=url, measures="weather", values=WARM, ca_file=str(certificate[0]) if ca else "")
+
+    with pytest.raises(SourceError, match=f"^{url}: {text}$"):
+        open_source(config, site).sample()
+
+
+def test_tls_on_a_plain_port_is_said(server: Server, site: Site) -> None:
+    url = server.url.replace("http:", "https:")
+
+    with pytest.raises(SourceError, match=r"^https://127\.0\.0\.1:[0-9]+/v1: .*SSL"):
+        http(server, site, url=url).sample()
+
+
+def test_an_authority_that_is_not_there_is_said(site: Site) -> None:
+    config = Config(url="https://127.0.0.1/", measures="weather", values=WARM, ca_file="/nowhere.crt")
+
+    with pytest.raises(SourceError, match=r"^ca_file /nowhere\.crt can't be read: No such file or directory$"):
+        open_source(config, site)
+
+
+# The simulator's weather
+
+
+@pytest.mark.parametrize(
+    ("fault", "text"),
+    [
+        pytest.param("500", "500 Internal Server Error", id="500"),
+        pytest.param("garbage", "the answer is no JSON.*", id="garbage"),
+        pytest.param("429", "429 Too Many Requests; asks to wait 30 s", id="429"),
+        pytest.param("slow", "no whole answer within 0.5 s", id="slow"),
+    ],
+)
+def test_the_simulated_weather_can_be_asked_and_misbehaves(site: Site, fault: str, text: str) -> None:
+    import msgspec
+
+    config = msgspec.structs.replace(site.config, simulator=msgspec.structs.replace(site.config.simulator, web_port=0))
+    with Weather(config, {"weather": {}}) as weather:
+        url = f"http://127.0.0.1:{weather.port}/v1/forecast?current=temperature_2m"
+        values = {"temperature_c": Value(path="current.temperature_2m")}
+        source = open_source(Config(url=url, measures="weather", values=values, timeout_seconds=0.5), site)
+
+        assert 6 <= (warm(source) or 0) <= 22
+        weather.fault("weather", fault)
+        with pytest.raises(SourceError, match=f"/v1/forecast: {text}$"):
+            source.sample()
+        weather.fault("weather", "clear")
+        assert warm(source)
