@@ -49,9 +49,9 @@ def build_simulator() -> str:
     return undated(docker("build", "--quiet", "--file", file, str(ROOT)).strip(), "picket/simulator")
 
 
-def fetch_wheels(root: Path = ROOT) -> None:
-    """Put the lock's wheels where the build finds them: this machine's pip knows the way to its registry."""
-    wheels, lock = root / "var/wheels", root / "base/requirements.lock"
+def fetch_wheels(root: Path = ROOT, lock_name: str = "requirements.lock") -> None:
+    """Put a lock's wheels where the build finds them: this machine's pip knows the way to its registry."""
+    wheels, lock = root / "var/wheels", root / "base" / lock_name
     wheels.mkdir(parents=True, exist_ok=True)
     done = wheels / f"{hashlib.sha256(lock.read_bytes()).hexdigest()}.fetched"
     if done.exists():
@@ -75,8 +75,8 @@ def main() -> None:
     parser.add_argument("--no-cache", action="store_true", help="build every layer anew")
     parser.add_argument("--build-arg", action="append", default=[], metavar="NAME=VALUE", help="as of docker build")
     arguments = parser.parse_args()
-    fetch_wheels()
     given = defaults() | dict(argument.split("=", 1) for argument in arguments.build_arg)
+    fetch_wheels(lock_name="kasa.lock" if given.get("KASA") else "requirements.lock")
     if arguments.simulator:
         print(f"picket/simulator {build_simulator()}")  # noqa: T201
         return

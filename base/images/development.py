@@ -21,13 +21,28 @@ from base.images.build import ROOT
 FILE = ROOT / "var" / "docker-compose.yml"
 PROJECT = "picket"
 BUS = "sim://simulator:7701"
-SIMULATED = {"PICKET__ADC_BOARDS__MAIN__BUS": BUS, "PICKET__IO_BOARDS__MAIN__BUS": BUS}
+SIMULATED = {
+    "PICKET__ADC_BOARDS__MAIN__BUS": BUS,
+    "PICKET__IO_BOARDS__MAIN__BUS": BUS,
+    "PICKET__COLLECTORS__CLIMATE__BUS": BUS,
+    "PICKET__COLLECTORS__GAS__BUS": BUS,
+    "PICKET__COLLECTORS__UPS__HOST": "simulator",
+    "PICKET__COLLECTORS__WEATHER__URL": "http://simulator:7705/v1/forecast",
+    # Its nodes and its Zigbee bridge are clients of the broker, as real ones would be.
+    "PICKET__BROKER__CLIENTS__SIMULATOR__TOPICS": "[sim/#]",
+    "PICKET__BROKER__CLIENTS__SIMULATOR__PASSWORD": "simulator",
+}
 ON_A_PI_ONLY = ("devices", "privileged", "oom_score_adj")
 PASSED_ON = ("PICKET", "MQTT_", "INFLUX_", "SLACK_", "SENTRY_", "RSYSLOG_", "NO_START", "TEST_ON_START_ADDRESS")
 SIMULATOR = {
     "image": "picket/simulator",
     "command": ["python3", "-m", "picket_simulator"],
-    "environment": {"PICKET__SIMULATOR__BIND_ADDRESS": "0.0.0.0"},
+    "environment": {
+        "PICKET__SIMULATOR__BIND_ADDRESS": "0.0.0.0",
+        "MQTT_HOST": "mosquitto",
+        "MQTT_USERNAME": "simulator",
+        "MQTT_PASSWORD": "simulator",
+    },
     "init": True,
     "read_only": True,
     "restart": "always",

@@ -3,9 +3,11 @@ set -eu
 pip="/opt/venv/bin/pip --disable-pip-version-check --no-cache-dir --quiet --no-input"
 from=""
 ls /build/*.whl >/dev/null 2>&1 && from="--no-index --find-links /build"
+lock="requirements"
+[ -n "${KASA:-}" ] && lock="kasa"
 python3 -m venv /opt/venv
 # shellcheck disable=SC2086 # words on purpose
-$pip install --no-compile --no-deps --require-hashes $from --requirement /build/requirements.lock
+$pip install --no-compile --no-deps --require-hashes $from --requirement "/build/$lock.lock"
 site=$(echo /opt/venv/lib/python3*/site-packages)
 if [ -n "${ABELECTRONICS:-}" ]; then
     /opt/venv/bin/python3 /build/add_abelectronics.py "$ABELECTRONICS" "$site"

@@ -67,11 +67,20 @@ def test_one_program_is_run_as_it_is_and_two_under_a_supervisord_that_speaks_to_
     assert (tmp_path / "supervisord.conf").read_text().count("stdout_logfile = /dev/fd/1") == 2
 
 
-def test_a_collectors_container_is_told_by_its_port() -> None:
-    config = loaded().config
+@pytest.mark.parametrize(
+    ("settings", "container"),
+    [
+        pytest.param(SERIAL, "collectors-usb", id="by-path"),
+        pytest.param({"kind": "sds011", "port": "auto"}, "collectors-usb", id="looked-for"),
+        pytest.param(PLAIN, "collectors", id="none"),
+        pytest.param({"kind": "nut", "port": 3493}, "collectors", id="of-tcp"),
+        pytest.param({"kind": "nut", "port": "3493"}, "collectors", id="of-tcp-by-variable"),
+    ],
+)
+def test_a_collectors_container_is_told_by_its_port(settings: dict[str, object], container: str) -> None:
+    config = loaded(collectors={"air": settings}).config
 
-    assert home(python("collectors.air", "picket_collectors", priority=1), config) == "collectors-usb"
-    assert home(python("collectors.host", "picket_collectors", priority=1), config) == "collectors"
+    assert home(python("collectors.air", "picket_collectors", priority=1), config) == container
 
 
 @pytest.mark.skipif(not shutil.which("rsyslogd", path="/usr/sbin:/usr/bin"), reason="rsyslog is not installed")

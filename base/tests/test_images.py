@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from base.images.development import composition
+from picket.config import load
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = [ROOT / "shared", ROOT / "base", *sorted((ROOT / "services").iterdir())]
@@ -24,6 +25,18 @@ def test_the_images_lock_is_a_part_of_the_one_lock() -> None:
     versions = {name: text.split(" \\\n")[0].split(" ;")[0] for name, text in images.items()}
     assert versions == {name: whole[name].split(" \\\n")[0].split(" ;")[0] for name in images}
     assert all("--hash=sha256:" in text for text in images.values())
+
+
+def test_the_lock_with_plugs_is_the_images_lock_and_what_python_kasa_needs() -> None:
+    whole, images, plugs = (
+        entries(ROOT / name) for name in ("requirements.lock", "base/requirements.lock", "base/kasa.lock")
+    )
+
+    versions = {name: text.split(" \\\n")[0].split(" ;")[0] for name, text in plugs.items()}
+    assert versions == {name: whole[name].split(" \\\n")[0].split(" ;")[0] for name in plugs}
+    assert set(images) < set(plugs)
+    assert {"python-kasa", "aiohttp", "cryptography"} <= set(plugs) - set(images)
+    assert "://" not in (ROOT / "base/kasa.lock").read_text()
 
 
 def test_the_images_lock_has_all_that_the_rooms_ask_for_and_no_tools() -> None:
@@ -51,8 +64,18 @@ def test_for_development_the_release_is_the_same_but_for_its_hardware() -> None:
     assert made["hub"]["environment"]["PICKET__LOG_LEVEL"] == "debug"
 
 
+def test_for_development_the_simulator_is_a_client_of_the_broker_that_may_say_what_is_simulated_and_no_more() -> None:
+    made = composition({}, 1884)["services"]
+
+    broker, simulator = (load(environment=made[name]["environment"]) for name in ("mosquitto", "simulator"))
+
+    assert broker.broker.clients["simulator"].topics == ["sim/#"]
+    assert broker.broker.clients["simulator"].password == simulator.mqtt.password != ""
+    assert (simulator.mqtt.host, simulator.mqtt.username) == ("mosquitto", "simulator")
+
+
 def test_every_service_is_limited_and_keeps_its_root_read_only() -> None:
     for name, service in yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"].items():
         assert service["mem_limit"] and service["read_only"] and service["tty"] is False, name
         assert service.get("privileged", False) == (name == "collectors-usb"), name
-        assert ("devices" in service) == (name in ("gpio-input", "relay")), name
+        assert ("devices" in service) == (name in ("collectors", "gpio-input", "relay")), name

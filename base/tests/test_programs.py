@@ -1,9 +1,12 @@
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from picket.config import Config
 from picket.config.schema import AdcBoard, Hub
 from picket_base.contents import everything
-from picket_base.programs import services, simulated
+from picket_base.programs import played_ports, services, simulated
 
 
 def config(**sections: object) -> Config:
@@ -36,8 +39,33 @@ def test_the_simulator_runs_only_where_something_needs_it() -> None:
     real = config(adc_boards={"main": AdcBoard(bus="/dev/i2c-1")})
     played = config(adc_boards={"main": AdcBoard(bus="sim://127.0.0.1:7701")})
     dust = config(collectors={"air": {"kind": "sds011", "port": "var/sim/air"}})
+    weather = config(collectors={"climate": {"kind": "bme280", "bus": "sim://127.0.0.1:7701"}})
+    bathroom = config(collectors={"bathroom": {"kind": "dht22", "sysfs": "var/sim/sys"}})
+    nodes = config(collectors={"nodes": {"kind": "nodes", "base_topic": "sim/node"}})
 
-    assert [simulated(one) for one in (real, played, dust)] == [False, True, True]
+    assert [simulated(one) for one in (real, played, dust, weather, bathroom, nodes)] == [
+        False,
+        True,
+        True,
+        True,
+        True,
+        True,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("collector", "ports"),
+    [
+        pytest.param({"kind": "nut", "ups": "demo", "port": 7703}, {7703}, id="a-ups"),
+        pytest.param({"kind": "http", "url": "http://127.0.0.1:7705/v1"}, {7705}, id="the-weather"),
+        pytest.param({"kind": "nut", "ups": "eaton", "host": "nas"}, set(), id="a-real-ups"),
+        pytest.param({"kind": "http", "url": "https://api.open-meteo.com/v1"}, set(), id="a-real-service"),
+    ],
+)
+def test_the_simulator_is_asked_at_its_own_ports(collector: dict[str, Any], ports: set[int]) -> None:
+    asking = config(collectors={"one": collector})
+
+    assert (simulated(asking), played_ports(asking)) == (bool(ports), ports)
 
 
 def test_every_service_folder_is_among_the_processes() -> None:
@@ -48,3 +76,23 @@ def test_every_service_folder_is_among_the_processes() -> None:
     }
 
     assert modules == {f"picket_{folder.replace('-', '_')}" for folder in folders}
+
+
+@pytest.mark.parametrize(
+    ("port", "installed", "runs"),
+    [
+        pytest.param(7704, True, True, id="of-the-demo"),
+        pytest.param(7704, False, False, id="of-the-demo-without-the-library"),
+        pytest.param(None, False, True, id="real-without-the-library"),
+    ],
+)
+def test_the_demos_plugs_are_left_out_where_their_library_is(
+    port: int | None, installed: bool, runs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("picket_base.programs.find_spec", lambda _name: installed or None)
+    power = {"kind": "kasa", "plugs": {"heater": {"host": "127.0.0.1", "port": port}}}
+
+    programs = services(config(collectors={"power": power}))
+
+    assert ("collectors.power" in {program.name for program in programs}) is runs
+    assert simulated(config(collectors={"power": power})) is (port == 7704)

@@ -8,6 +8,7 @@ import pytest
 from picket.config import load_with_origins
 from picket_base.programs import StartError
 from picket_base.run import banner, check_ports, has_own_broker, plan, refuse_a_second
+from tests.servers.ports import free_ports
 
 PORTS = """
 hub: {{ingest_port: {0}, live_port: {1}, request_port: {2}}}
@@ -34,6 +35,22 @@ def test_a_taken_port_is_named_with_what_to_set(tmp_path: Path) -> None:
         pytest.raises(StartError, match=rf"port {port} \(the hub\) is taken: set PICKET__HUB__LIVE_PORT"),
     ):
         check_ports(loaded)
+
+
+def test_a_taken_port_of_what_a_collector_asks_is_named_too(tmp_path: Path) -> None:
+    file = configuration(tmp_path)
+    bus, control = free_ports(2)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        file.write_text(
+            file.read_text() + f"simulator: {{bus_port: {bus}, control_port: {control}, ups_port: {port}}}\n"
+            f"collectors: {{ups: {{kind: nut, ups: demo, port: {port}}}}}\n"
+        )
+
+        with pytest.raises(
+            StartError, match=rf"port {port} \(the simulator\) is taken: set PICKET__SIMULATOR__UPS_PORT, "
+        ):
+            check_ports(load_with_origins(file, {}))
 
 
 def test_a_broker_that_was_named_is_used_and_its_port_may_be_taken(tmp_path: Path) -> None:

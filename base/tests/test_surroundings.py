@@ -33,6 +33,21 @@ def test_away_from_balena_the_configuration_names_the_device(configuration: dict
     assert load(environment=environment).device == "demo"
 
 
+def test_who_meets_the_broker_finds_it_beside_itself(configuration: dict[str, str], tmp_path: Path) -> None:
+    variables = configuration | {"PICKET__MQTT__PASSWORD": "p"}
+
+    hosts = {
+        container: load(environment=complete(container, variables, tmp_path / "name")).mqtt.host
+        for container in ("gateway", "collectors", "mosquitto", "collectors-usb", "hub")
+    }
+
+    assert [container for container, host in hosts.items() if host == "mosquitto"] == [
+        "gateway",
+        "collectors",
+        "mosquitto",
+    ]
+
+
 def test_the_gateway_and_the_broker_beside_it_share_a_password_made_by_chance(
     configuration: dict[str, str], tmp_path: Path
 ) -> None:

@@ -33,8 +33,13 @@ def home(program: Program, config: Config) -> str:
     """Name the container that a program runs in."""
     if program.name.startswith("collectors."):
         settings = config.collectors[program.name.removeprefix("collectors.")]
-        return SERIAL if isinstance(settings, Mapping) and settings.get("port") else OTHERS
+        return SERIAL if isinstance(settings, Mapping) and _is_serial(settings.get("port")) else OTHERS
     return "relay" if program.name == "relay-watcher" else program.name
+
+
+def _is_serial(port: object) -> bool:
+    """Tell a path, or auto, from the number of a TCP port, which a variable gives as text."""
+    return isinstance(port, str) and bool(port) and not port.isdigit()
 
 
 def reason_to_rest(container: str, loaded: Loaded) -> str:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from picket.config import Config
@@ -44,7 +45,9 @@ def services(config: Config) -> list[Program]:
         python("gpio-input", "picket_gpio_input", priority=PRODUCER),
         *(
             python(f"collectors.{name}", "picket_collectors", name, priority=PRODUCER)
-            for name in sorted(config.collectors)
+            for name, source in sorted(config.collectors.items())
+            # The demo has plugs, but their library is an extra: who lacks it is not to be told of a fault.
+            if not (_has_played_plugs(source, config) and find_spec("kasa") is None)
         ),
     ]
 
@@ -52,11 +55,42 @@ def services(config: Config) -> list[Program]:
 def simulated(config: Config) -> bool:
     """Tell whether anything of the configuration needs the simulator."""
     buses = [adc.bus for adc in config.adc_boards.values()] + [io.bus for io in config.io_boards.values()]
-    ports = [str(_port(source)) for source in config.collectors.values()]
-    return any(bus.startswith("sim://") for bus in buses) or any(
-        port.startswith(f"{config.data_dir}/sim/") for port in ports
+    played = any(bus.startswith("sim://") for bus in buses)
+    return played or any(_is_played(source, config) for source in config.collectors.values())
+
+
+def played_ports(config: Config) -> set[int]:
+    """Return the ports that the simulator is asked at for what is neither a chip nor on a serial port."""
+    ports = {_played_port(source, config) for source in config.collectors.values()} - {0}
+    plugs = any(_has_played_plugs(source, config) for source in config.collectors.values())
+    return ports | ({config.simulator.plug_port} if plugs else set())
+
+
+def _is_played(source: Any, config: Config) -> bool:
+    bus, topic, *paths = (str(_setting(source, key)) for key in ("bus", "base_topic", "port", "sysfs"))
+    return (
+        bus.startswith("sim://")
+        or topic.startswith("sim/")
+        or any(path.startswith(f"{config.data_dir}/sim/") for path in paths)
+        or _has_played_plugs(source, config)
+        or bool(_played_port(source, config))
     )
 
 
-def _port(source: Any) -> Any:
-    return source.get("port") if isinstance(source, Mapping) else getattr(source, "port", None)
+def _played_port(source: Any, config: Config) -> int:
+    """Return the port of the simulator that a UPS or a web service is asked at; 0 for a real one."""
+    port, url = str(_setting(source, "port")), str(_setting(source, "url"))
+    if port == str(config.simulator.ups_port):
+        return config.simulator.ups_port
+    return config.simulator.web_port if f":{config.simulator.web_port}/" in url else 0
+
+
+def _has_played_plugs(source: Any, config: Config) -> bool:
+    plugs = _setting(source, "plugs")
+    return isinstance(plugs, Mapping) and any(
+        str(_setting(plug, "port")) == str(config.simulator.plug_port) for plug in plugs.values()
+    )
+
+
+def _setting(source: Any, key: str) -> Any:
+    return source.get(key) if isinstance(source, Mapping) else getattr(source, key, None)

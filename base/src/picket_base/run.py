@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from picket.config import Loaded, load_with_origins
 from picket_base.broker import broker
-from picket_base.programs import CONSOLE, SIMULATOR, Program, StartError, python, services, simulated
+from picket_base.programs import CONSOLE, SIMULATOR, Program, StartError, played_ports, python, services, simulated
 from picket_base.rsyslog import forwarder
 from picket_base.supervisord import render
 
@@ -79,6 +79,11 @@ def check_ports(loaded: Loaded) -> None:
             (config.simulator.bus_port, "the simulator", "PICKET__SIMULATOR__BUS_PORT"),
             (config.simulator.control_port, "the simulator", "PICKET__SIMULATOR__CONTROL_PORT"),
         ]
+    for key in ("ups_port", "plug_port", "web_port"):
+        if (port := getattr(config.simulator, key)) in played_ports(config):
+            wanted.append(
+                (port, "the simulator", f"PICKET__SIMULATOR__{key.upper()}, and the collector that asks there")
+            )
     if has_own_broker(loaded):
         wanted.append((config.mqtt.port, "MQTT", "MQTT_PORT, or use the broker there with MQTT_HOST=127.0.0.1"))
     for port, whose, variable in wanted:

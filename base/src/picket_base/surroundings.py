@@ -16,7 +16,7 @@ from picket.supervisor import device_name
 REMEMBERED = Path("/device/name")
 BROKER_KEY = Path("/broker-key/password")
 BROKER = "mosquitto"
-MEETS_THE_BROKER = ("gateway", BROKER)
+MEETS_THE_BROKER = ("gateway", "collectors", BROKER)
 
 
 def complete(container: str, environment: Mapping[str, str], remembered: Path = REMEMBERED) -> dict[str, str]:
