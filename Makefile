@@ -34,8 +34,8 @@ $(READY): $(UV) requirements.lock pyproject.toml $(addsuffix /pyproject.toml,$(P
 run: $(READY)  ## the whole release on this machine: simulator, broker, every service (Ctrl-C stops it)
 	@exec $(BIN)/picket run
 
-image: $(READY)  ## the images of all services, with this machine's Docker engine (BASE, ABELECTRONICS, DEBIAN_MIRROR: see base/)
-	@$(BIN)/python -m base.images.build $(foreach one,BASE ABELECTRONICS DEBIAN_MIRROR,\
+image: $(READY)  ## the images of all services, with this machine's Docker engine (BASE, ABELECTRONICS, KASA, DEBIAN_MIRROR: see base/)
+	@$(BIN)/python -m base.images.build $(foreach one,BASE ABELECTRONICS KASA DEBIAN_MIRROR,\
 		$(if $(filter undefined,$(origin $(one))),,--build-arg $(one)=$($(one))))
 	@$(BIN)/python -m base.images.build --simulator
 
@@ -65,10 +65,12 @@ format: $(READY)  ## format the code and mend what the linter can
 bench: $(READY)  ## measurements as JSON lines; BENCH=<name> for one
 	@$(BIN)/python -m tests.bench $(BENCH)
 
-soak: $(READY)  ## long runs: 10,000 random steps at the output guard, 500 random kills of services, servers and devices, arm64
+soak: $(READY)  ## long runs: 10,000 steps at the output guard, 500 kills, a day of collectors, a real Zigbee2MQTT, arm64
 	@tests/prepare.sh
 	@PICKET_SOAK=1 PICKET_SOAK_STEPS=10000 PICKET_SOAK_KILLS=500 $(BIN)/pytest -o timeout=3600 \
-		services/relay/tests/test_invariants.py tests/test_nothing_lost.py tests/test_arm64.py tests/fleet/test_faults.py $(ARGS)
+		services/relay/tests/test_invariants.py services/collectors/tests/test_house_day.py \
+		services/collectors/tests/test_real_zigbee2mqtt.py tests/test_nothing_lost.py tests/test_arm64.py \
+		tests/fleet/test_faults.py $(ARGS)
 
 docs: $(READY)  ## the page of variables, made from the schema
 	@$(BIN)/picket config --variables > docs/variables.md
@@ -78,6 +80,8 @@ lock: $(UV)  ## resolve anew and write requirements.lock
 	@$(UV) export --quiet --all-packages --no-emit-workspace --no-header --no-annotate --output-file requirements.lock
 	@$(UV) export --quiet $(addprefix --package ,$(SHIPPED)) --no-dev --no-emit-workspace --no-header --no-annotate \
 		--output-file base/requirements.lock
+	@$(UV) export --quiet $(addprefix --package ,$(SHIPPED)) --extra kasa --no-dev --no-emit-workspace --no-header --no-annotate \
+		--output-file base/kasa.lock
 	@rm -f $(READY)
 
 clean:  ## remove the environment and everything the release wrote

@@ -40,11 +40,13 @@ def test_a_room_imports_of_ours_only_itself_and_the_library(room: Path) -> None:
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)
 def test_a_room_declares_what_it_imports(room: Path) -> None:
     project = tomllib.loads((room / "pyproject.toml").read_text())["project"]
-    declared = {re.split(r"[<>=]", name)[0].lower() for name in project["dependencies"]}
+    extras = [name for names in project.get("optional-dependencies", {}).values() for name in names]
+    declared = {re.split(r"[<>=]", name)[0].lower() for name in [*project["dependencies"], *extras]}
     import_names = {
         "yaml": "pyyaml",
         "zmq": "pyzmq",
         "paho": "paho-mqtt",
+        "kasa": "python-kasa",
         "serial": "pyserial",
         "backports": "backports.zstd",
     }
