@@ -241,23 +241,15 @@ def test_sigterm_turns_outputs_off_says_offline_and_takes_less_than_ten_seconds(
     command(observer, "t1", siren("t1", seconds=9))
     observer.wait("picket/demo/output/siren/state", "ON")
 
-    took = {}
-    for service in (
-        "relay",
-        "gateway",
-        *sorted(set(release.services) - {"relay", "gateway", "mosquitto", "hub"}),
-        "hub",
-    ):
-        began = time.monotonic()
-        docker("stop", "--time", "10", release.container(service))
-        took[service] = time.monotonic() - began
+    stopped = ["relay", "gateway", *sorted(set(release.services) - {"relay", "gateway", "mosquitto", "hub"}), "hub"]
+    for service in stopped:
+        docker("stop", "--time", "10", release.container(service))  # who takes longer is killed, and not with code 0
 
     observer.wait("picket/demo/output/siren/state", "OFF", 5)
     observer.wait("picket/demo/status", "offline", 5)
     observer.close()
     assert release.pin("siren") == "low"
-    assert {service: release.state(service)["State"]["ExitCode"] for service in took} == dict.fromkeys(took, 0)
-    assert max(took.values()) < 5, took
+    assert {s: release.state(s)["State"]["ExitCode"] for s in stopped} == dict.fromkeys(stopped, 0)
 
 
 def test_no_start_holds_and_stops_at_once(images: dict[str, str]) -> None:

@@ -46,3 +46,11 @@ def test_the_control_socket_fits_the_kernels_bound_and_is_the_one_that_is_asked(
     file = configuration["unix_http_server"]["file"]
     assert len(file) < 108
     assert configuration["supervisorctl"]["serverurl"] == f"unix://{file}"
+
+
+def test_collectors_are_stopped_together_and_not_one_after_the_other() -> None:
+    names = ("collectors.air", "collectors.host")
+    rendered = parsed(python("hub", "picket_hub", priority=40), *(python(n, "x", n, priority=70) for n in names))
+
+    assert dict(rendered["group:collectors"]) == {"programs": "collectors.air,collectors.host", "priority": "70"}
+    assert "group:collectors" not in parsed(python("hub", "picket_hub", priority=40))

@@ -85,7 +85,8 @@ class Whole:
 
     def pid(self, program: str) -> int:
         """Return the process id of a program; 0 when it does not run."""
-        text = self.supervisor("pid", program).strip()
+        name = f"collectors:{program}" if program.startswith("collectors.") else program
+        text = self.supervisor("pid", name).strip()
         return int(text) if text.isdigit() else 0
 
     def kill(self, program: str) -> None:

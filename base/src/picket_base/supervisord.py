@@ -35,7 +35,17 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 [supervisorctl]
 serverurl = unix://{_escaped(control)}
 """
-    return head + "".join(_section(program, folder) for program in programs)
+    programs = list(programs)
+    return head + "".join(_section(program, folder) for program in programs) + _together(programs)
+
+
+def _together(programs: Iterable[Program]) -> str:
+    """Return the group of the collectors: of a group all are stopped at once, and groups one after the other."""
+    collectors = [program for program in programs if program.name.startswith("collectors.")]
+    if not collectors:
+        return ""
+    names = ",".join(program.name for program in collectors)
+    return f"\n[group:collectors]\nprograms = {names}\npriority = {collectors[0].priority}\n"
 
 
 def _section(program: Program, folder: Path) -> str:
