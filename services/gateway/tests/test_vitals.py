@@ -1,9 +1,11 @@
 from typing import Any
 
+import msgspec
 import pytest
 
 from picket.messages import Health
 from picket_gateway.broker import pauses
+from picket_gateway.dashboard import health_tag
 from picket_gateway.heartbeat import ServiceHealth
 from picket_gateway.vitals import MOST, Vitals
 
@@ -38,6 +40,34 @@ def test_a_service_is_what_it_last_said_until_it_is_silent(
     vitals.hear(health, 100.0, NOW_NS)
 
     assert vitals.services(100.0 + looked_after) == {"hub": expected}
+
+
+@pytest.mark.parametrize(
+    ("heard_after", "looked_after", "silent"),
+    [
+        pytest.param({"hub": 1}, 60, {}, id="not-yet"),
+        pytest.param({"hub": 1}, 61.1, {"relay": 60.1, "collectors.air": 60.1}, id="never-heard"),
+        pytest.param({"hub": 1, "relay": 50}, 61.5, {"collectors.air": 60.5}, id="one-was-heard"),
+        pytest.param({"hub": 1, "relay": 90}, 100, {"collectors.air": 99.0}, id="one-was-late"),
+        pytest.param({"hub": 3600}, 3600, {}, id="the-hub-was-late"),
+        pytest.param({"gateway": 100}, 110, {"hub": 110.0}, id="the-hub-passes-on-and-says-nothing"),
+        pytest.param({}, 60, {}, id="no-hub-yet"),
+        pytest.param({}, 600, {"hub": 600.0}, id="without-a-hub-nobody-else-is-missed"),
+    ],
+)
+def test_who_is_expected_and_never_heard_is_silent_in_the_end(
+    heard_after: dict[str, float], looked_after: float, silent: dict[str, float]
+) -> None:
+    vitals = Vitals({"hub", "relay", "collectors.air"}, now=1000.0)
+    for service, seconds in heard_after.items():
+        vitals.hear(msgspec.structs.replace(beat(), service=service), 1000.0 + seconds, NOW_NS)
+
+    services = vitals.services(1000.0 + looked_after)
+
+    missed = {name: health for name, health in services.items() if name not in heard_after}
+    assert missed == {name: ServiceHealth("silent", age, {}) for name, age in silent.items()}
+    assert list(services) == sorted(services)
+    assert all(name in health_tag(services) for name in silent)
 
 
 def heard(**services: dict[str, Any]) -> Vitals:

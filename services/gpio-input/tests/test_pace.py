@@ -38,3 +38,16 @@ def test_a_loss_is_no_interval() -> None:
 
     assert figures == {"per_second": 0.0, "interval_ms": None, "overruns": 0}
     assert pace.overruns == 0
+
+
+def test_a_sample_is_waited_for_from_the_begin_and_from_each_sample_until_a_loss() -> None:
+    pace = Pace()
+    before = pace.waiting_since
+
+    pace.begin(99.0)
+    begun = pace.waiting_since
+    pace.add(100.0)
+    sampled = pace.waiting_since
+    pace.pause()
+
+    assert (before, begun, sampled, pace.waiting_since) == (None, 99.0, 100.0, None)

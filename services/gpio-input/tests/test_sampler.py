@@ -8,7 +8,9 @@ from itertools import pairwise
 import pytest
 
 from picket.i2c import READ
+from picket_gpio_input.sampling.adcpi import Channel
 from picket_gpio_input.sampling.mcp3424 import DIVIDER, TYPICAL_SECONDS, Mcp3424
+from picket_gpio_input.sampling.rates import Round, least_per_second
 from picket_gpio_input.sampling.sampler import Found, Lost, Sample, Sampler, Scan
 from picket_simulator.bus import Bus, VirtualClock
 from picket_simulator.chips import mcp3424 as chip
@@ -46,6 +48,7 @@ class Bench:
         sleep_late_us: int = 0,
     ) -> None:
         self.clock = VirtualClock()
+        self._channels, self._bits = channels, bits
         volts: Callable[[int, float], float] = lambda channel, _now: channel / 4 / gain  # noqa: E731
         self.chips = {0x68 + n: chip.Mcp3424(volts, factor) for n, factor in enumerate(clock_factors)}
         self.bus = CountingBus(self.chips, self.clock, hertz, overhead_us * 1e-6)
@@ -66,6 +69,11 @@ class Bench:
         while self.clock.now() < end:
             self.sampler.step()
         return Counter(found.name for found in self.found if isinstance(found, Sample))
+
+    def expected(self) -> dict[str, float]:
+        """Return what each input's samples per second are expected to be at the least."""
+        channels = {a: [Channel(f"{a:x}/{c}", c, self._bits(c), 1) for c in self._channels] for a in self.chips}
+        return least_per_second(Round(found, blocks=False) for found in channels.values())
 
     def told(self) -> list[Lost | Found]:
         return [found for found in self.found if not isinstance(found, Sample)]
@@ -91,6 +99,7 @@ def test_it_reaches_what_the_chips_and_the_bus_allow(
     of_the_bus = 1 / (SAMPLE_BITS / hertz + 2 * overhead_us * 1e-6) / (8 * boards)
     reachable = min(limit(clock_factor, hertz, overhead_us), of_the_bus)
     assert min(counts.values()) / 3 >= 0.97 * reachable
+    assert min(counts.values()) / 3 >= 0.97 * min(bench.expected().values())
     assert bench.bus.transfers / counts.total() <= 2.3
 
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class ServiceHealth(Struct, frozen=True):
-    """One service, as last heard."""
+    """One service, as last heard; the age of one that never was is for how long it has been expected."""
 
     state: Literal["ok", "degraded", "silent"]
     age_seconds: float

@@ -11,6 +11,7 @@ from picket_gateway.broker import Broker
 from picket_gateway.dashboard import Dashboard
 from picket_gateway.delivery import Delivery
 from picket_gateway.dispatch import Dispatch
+from picket_gateway.expected import expected
 from picket_gateway.heartbeat import Heartbeat, Info
 from picket_gateway.states import Retained, retained
 from picket_gateway.vitals import Vitals
@@ -34,7 +35,7 @@ class Gateway:
         self._started = runtime.loop.now()
         self._seq = 0
         self._unreadable = 0
-        self._vitals = Vitals()
+        self._vitals = Vitals(expected(config), self._started)
         self._dashboard = Dashboard(runtime, self._vitals.services, self._version, self._tell_info)
         self._states: dict[str, Retained] = {}
         self._broker = Broker(

@@ -3,7 +3,7 @@
 Figures are of other processes and of other releases of them, perhaps: what is missing or misshapen is left out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
@@ -12,6 +12,8 @@ from picket.messages import Health
 from picket_gateway.heartbeat import ServiceHealth
 
 SILENT_AFTER_SECONDS = 15.0
+NEVER_HEARD_AFTER_SECONDS = 60.0  # a start beside all others takes its time
+HUB = "hub"
 # Who measures what; edge_to_mqtt_ms is our own.
 LATENCIES = {"edge_to_journal_ms": "hub", "edge_to_influxdb_ms": "recorder", "command_to_pin_ms": "relay"}
 SUMMARY = ("count", "p50", "p99", "max")
@@ -30,19 +32,25 @@ class _Heard(NamedTuple):
 class Vitals:
     """Remembers who was heard when, and what they said; times are monotonic seconds."""
 
-    def __init__(self) -> None:
-        """Begin with nobody heard."""
+    def __init__(self, expected: Collection[str] = (), now: float = 0.0) -> None:
+        """Begin to listen at `now`, with nobody heard; who is `expected` and stays unheard is silent in the end."""
+        self._expected = expected
+        self._began = now
+        self._hub_answered: float | None = None  # all that is heard comes by the hub
         self._heard: dict[str, _Heard] = {}
         self.edge_to_mqtt_ms = Percentiles()
 
     def hear(self, health: Health, now: float, now_ns: int) -> None:
         """Note a service's beat; the hub repeats to a newcomer what may have been said long ago."""
+        if self._hub_answered is None:
+            self._hub_answered = now
         age_seconds = max(0.0, (now_ns - health.time_ns) / 1e9)
         self._heard[health.service] = _Heard(now - age_seconds, health)
 
     def services(self, now: float) -> dict[str, ServiceHealth]:
-        """Return each service that was ever heard."""
-        return {name: _judge(heard.health, now - heard.at) for name, heard in sorted(self._heard.items())}
+        """Return each service that was ever heard, and each that should have been."""
+        heard = {name: _judge(heard.health, now - heard.at) for name, heard in self._heard.items()}
+        return dict(sorted({**self._never_heard(now), **heard}.items()))
 
     def latency(self) -> dict[str, dict[str, float]]:
         """Return count, p50, p99 and max of each latency, as last heard."""
@@ -64,6 +72,15 @@ class Vitals:
         """Return what each service has lost, by reason; nothing of those that have lost nothing."""
         found = {name: dict(_losses(self._figures(name))) for name in sorted(self._heard)}
         return {name: losses for name, losses in found.items() if losses}
+
+    def _never_heard(self, now: float) -> dict[str, ServiceHealth]:
+        """Return who should have been heard by now; without the hub nobody can be, so it alone is missed."""
+        missed = {}
+        for name in self._expected:
+            since = self._began if name == HUB else self._hub_answered
+            if since is not None and now - since > NEVER_HEARD_AFTER_SECONDS:
+                missed[name] = ServiceHealth("silent", round(now - since, 1), {})
+        return missed
 
     def _figures(self, service: str) -> dict[str, Any]:
         heard = self._heard.get(service)

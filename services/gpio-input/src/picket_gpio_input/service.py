@@ -18,11 +18,14 @@ from picket_gpio_input.filter.orphans import Orphans
 from picket_gpio_input.sampling.adcpi import AdcPi, Channel, SequentialScan
 from picket_gpio_input.sampling.mcp3424 import Mcp3424
 from picket_gpio_input.sampling.pace import Pace
+from picket_gpio_input.sampling.rates import Round, least_per_second
 from picket_gpio_input.sampling.sampler import Due, Found, Lost, Sample, Sampler, Scan
 from picket_gpio_input.sampling.supply import Scale, SupplyPoint
+from picket_gpio_input.sampling.watch import Watch
 from picket_gpio_input.traces import TraceRecorder
 
 REOPEN_SECONDS = 1.0
+LOOK_SECONDS = 5.0
 
 
 class Point:
@@ -122,7 +125,11 @@ class GpioInput:
         )
         runtime.health.figure("supplies", lambda: {name: supply.figures() for name, supply in self._supplies.items()})
         boards = runtime.config.adc_boards.values()
-        for bus_address in {board.bus for board in boards if sources(runtime.config, board.bus)}:
+        buses = {board.bus for board in boards if sources(runtime.config, board.bus)}
+        least = {name: rate for bus in buses for name, rate in expected(runtime.config, bus).items()}
+        self._watches = {name: Watch(least[name]) for name in self._points}
+        runtime.loop.every(LOOK_SECONDS, self._look)
+        for bus_address in buses:
             thread = threading.Thread(target=self._sample, args=(bus_address,), name=bus_address, daemon=True)
             thread.start()
             runtime.closing.callback(thread.join, 2.0)
@@ -136,6 +143,17 @@ class GpioInput:
     def _close_points(self) -> None:
         for point in self._points.values():
             point.close()
+
+    def _look(self) -> None:
+        """Say of each input whether it is sampled; one whose chip is lost is that chip's fault, and no other."""
+        now = time.monotonic()
+        for name, watch in self._watches.items():
+            pace = self._paces[name]
+            if trouble := watch.look(now, self._points[name].samples, pace.waiting_since, pace.usual_seconds):
+                self._runtime.health.begin(f"input {name}", trouble)
+            else:
+                lost = pace.waiting_since is None
+                self._runtime.health.end(f"input {name}", "its chip is lost" if lost else "is sampled again")
 
     def _sample(self, bus_address: str) -> None:
         """Sample one bus until the service stops; a thread that fails ends the process."""
@@ -158,6 +176,8 @@ class GpioInput:
                 self._stopping.wait(REOPEN_SECONDS)
                 continue
             health.end(f"bus {bus_address}")
+            for name in sources(self._runtime.config, bus_address):
+                self._paces[name].begin(time.monotonic())
             sampler = Sampler(scans(self._runtime.config, bus_address, bus), self._deliver)
             while not self._stopping.is_set():
                 sampler.step()
@@ -183,8 +203,8 @@ def sources(config: Config, bus_address: str) -> dict[str, Input | Supply]:
     return {name: source for name, source in everything.items() if config.adc_boards[source.board].bus == bus_address}
 
 
-def scans(config: Config, bus_address: str, bus: Bus) -> list[Due]:
-    """Return a scan for each chip on a bus that has inputs; channels 5 to 8 are a board's second chip."""
+def chips(config: Config, bus_address: str) -> list[tuple[AdcBoard, int, list[Channel]]]:
+    """Return each chip on a bus that has inputs: board, index (channels 5 to 8 are its second chip), channels."""
     channels: dict[tuple[str, int], list[Channel]] = defaultdict(list)
     for name, source in sources(config, bus_address).items():
         bits, gain = (source.bits, source.gain) if isinstance(source, Input) else (None, 1)
@@ -192,9 +212,20 @@ def scans(config: Config, bus_address: str, bus: Bus) -> list[Due]:
         board = config.adc_boards[source.board]
         channels[source.board, index].append(Channel(name, channel + 1, bits or board.bits, gain))
     return [
-        scan_of(config.adc_boards[board], index, bus, sorted(found, key=lambda channel: channel.number))
+        (config.adc_boards[board], index, sorted(found, key=lambda channel: channel.number))
         for (board, index), found in sorted(channels.items())
     ]
+
+
+def scans(config: Config, bus_address: str, bus: Bus) -> list[Due]:
+    """Return a scan for each chip on a bus that has inputs."""
+    return [scan_of(board, index, bus, channels) for board, index, channels in chips(config, bus_address)]
+
+
+def expected(config: Config, bus_address: str) -> dict[str, float]:
+    """Return how often each input on a bus is sampled at the least, per second."""
+    found = chips(config, bus_address)
+    return least_per_second(Round(channels, board.driver == "abelectronics") for board, _, channels in found)
 
 
 def scan_of(board: AdcBoard, index: int, bus: Bus, channels: list[Channel]) -> Due:

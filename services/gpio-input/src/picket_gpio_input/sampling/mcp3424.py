@@ -29,7 +29,7 @@ DIVIDER = (10_000 + 6_800) / 6_800
 RATE_BITS = {12: 0b00, 14: 0b01, 16: 0b10, 18: 0b11}
 GAIN_BITS = {1: 0b00, 2: 0b01, 4: 0b10, 8: 0b11}
 TYPICAL_SECONDS = {12: 1 / 240, 14: 1 / 60, 16: 1 / 15, 18: 1 / 3.75}
-FASTEST = 240 / 328  # of the typical time
+FASTEST, SLOWEST = 240 / 328, 240 / 176  # of the typical time
 NOT_READY = 0x80
 
 

@@ -14,26 +14,32 @@ class Pace:
     def __init__(self) -> None:
         """Begin with nothing seen."""
         self._last: float | None = None
-        self._usual = 0.0
+        self.waiting_since: float | None = None  # the next sample is due; None: none is
+        self.usual_seconds = 0.0
         self._intervals: deque[float] = deque(maxlen=REMEMBERED)
         self.overruns = 0
+
+    def begin(self, now: float) -> None:
+        """Take in that samples may come from now on."""
+        self.waiting_since = now
 
     def add(self, now: float) -> None:
         """Take in when a sample came."""
         last, self._last = self._last, now
+        self.waiting_since = now
         if last is None:
             return
         interval = now - last
         self._intervals.append(interval)
-        if not self._usual:
-            self._usual = interval
-        elif interval > OVERRUN * self._usual:
+        if not self.usual_seconds:
+            self.usual_seconds = interval
+        elif interval > OVERRUN * self.usual_seconds:
             self.overruns += 1
-        self._usual += (interval - self._usual) * RECENT
+        self.usual_seconds += (interval - self.usual_seconds) * RECENT
 
     def pause(self) -> None:
         """Take in that no samples come any more: the time until the next is no interval."""
-        self._last = None
+        self._last = self.waiting_since = None
         self._intervals.clear()
 
     def figures(self) -> dict[str, Any]:
