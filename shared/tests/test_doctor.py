@@ -1,8 +1,17 @@
-"""What `picket doctor` finds of balena's supervisor."""
+"""What `picket doctor` finds of balena's supervisor, and of what the services say of themselves."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
+import zmq
 
-from picket.cli.doctor import Finding, _supervisor
+from picket.cli.doctor import Finding, _services, _supervisor
+from picket.config import Config
+from picket.config.schema import Hub
+from picket.messages import Health, encode
 from tests.servers.supervisor import StandInSupervisor
 
 
@@ -30,3 +39,50 @@ def test_a_wrong_key_is_told_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_away_from_balena_nothing_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert findings(monkeypatch, {}) == []
+
+
+@contextmanager
+def beating(*beats: Health) -> Iterator[Config]:
+    """A hub that repeats these to all who hear, and the configuration of a device with two collectors there."""
+    context: zmq.Context[Any] = zmq.Context()
+    live = context.socket(zmq.PUB)
+    port = live.bind_to_random_port("tcp://127.0.0.1")
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(0.02):
+            for health in beats:
+                live.send_multipart([f"health.{health.service}".encode(), encode(health)])
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    try:
+        yield Config(device="demo", hub=Hub(live_port=port), collectors={"air": {}, "plugs": {}})
+    finally:
+        stop.set()
+        thread.join()
+        context.destroy(linger=0)
+
+
+def health(service: str, **faults: str) -> Health:
+    return Health(
+        time_ns=1,
+        service=service,
+        state="degraded" if faults else "ok",
+        uptime_seconds=9,
+        faults=faults,
+        figures={},
+    )
+
+
+def test_what_a_service_says_of_itself_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("picket.cli.doctor.BEAT_SECONDS", -0.5)
+
+    with beating(health("relay"), health("collectors.air", source="no answer to 'query'")) as config:
+        found = [(finding.good, finding.subject, finding.text) for finding in _services(config)]
+
+    assert found == [
+        (True, "services", "2 report"),
+        (False, "collectors.air", "source: no answer to 'query'"),
+        (False, "collectors.plugs", "says nothing"),
+    ]

@@ -1,4 +1,4 @@
-"""`picket doctor`: prove the configuration, wiring, permissions, broker and clock, a line each."""
+"""`picket doctor`: prove the configuration, wiring, permissions, services, broker and clock, a line each."""
 
 import argparse
 import os
@@ -6,16 +6,21 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import zmq
 
 from picket.bus import Endpoints
 from picket.bus.journal import Query, read_once
+from picket.bus.subscriber import Subscriber
 from picket.config import Config, load_with_origins
-from picket.errors import BusError, ConfigError
+from picket.errors import BusError, ConfigError, WireError
+from picket.health import BEAT_SECONDS
 from picket.i2c import open_bus
+from picket.messages import Health, decode
 from picket.supervisor import Supervisor, SupervisorError
 
-HELP = "check configuration, wiring, permissions, hub, broker and clock"
+HELP = "check configuration, wiring, permissions, hub, services, broker and clock"
 BUILT_AFTER = 1_760_000_000  # no clock that is right shows a time before this was written
 
 
@@ -55,7 +60,10 @@ def findings() -> Iterator[Finding]:
     yield Finding(True, "configuration", f"device {config.device}, {loaded.digest()}")
     yield _data_dir(Path(config.data_dir))
     yield from _chips(config)
-    yield _hub(config)
+    hub = _hub(config)
+    yield hub
+    if hub.good:
+        yield from _services(config)
     yield _broker(config)
     yield from _supervisor()
     yield _clock()
@@ -96,6 +104,37 @@ def _hub(config: Config) -> Finding:
     except BusError as error:
         return Finding(False, "hub", str(error), "is the release running?")
     return Finding(True, "hub", f"answers; the journal stands at {batch.cursor}")
+
+
+def _services(config: Config) -> Iterator[Finding]:
+    """Hear one beat of each service; what is at fault in it (a sensor's port, an account) is known best to itself."""
+    heard: dict[str, Health] = {}
+
+    def hear(topic: str, body: bytes) -> None:
+        try:
+            message = decode(topic, body)
+        except WireError:
+            return
+        if isinstance(message, Health):
+            heard[message.service] = message
+
+    context: zmq.Context[Any] = zmq.Context()
+    subscriber = Subscriber(context, Endpoints.of(config), ["health."], hear)
+    until = time.monotonic() + BEAT_SECONDS + 1
+    while (left := until - time.monotonic()) > 0:
+        if subscriber.socket.poll(left * 1000):
+            subscriber.receive()
+    subscriber.close()
+    context.term()
+    yield Finding(bool(heard), "services", f"{len(heard)} report", "is the release running?")
+    for service, health in sorted(heard.items()):
+        for subject, text in health.faults.items():
+            yield Finding(False, service, f"{subject}: {text}")
+    for name in config.collectors:
+        if f"collectors.{name}" not in heard:
+            yield Finding(
+                False, f"collectors.{name}", "says nothing", "see its log; a simulated plug needs python-kasa"
+            )
 
 
 def _broker(config: Config) -> Finding:

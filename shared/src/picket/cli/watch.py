@@ -18,6 +18,7 @@ from picket.messages import (
     OutputResult,
     OutputState,
     Reading,
+    ThresholdEvent,
     decode,
     utc,
 )
@@ -64,7 +65,7 @@ def line(topic: str, body: bytes) -> str:
 def summary(message: Message) -> str:
     """Say what a message says, in a few words."""
     match message:
-        case InputEvent():
+        case InputEvent() | ThresholdEvent():
             return f"{message.type:6} {message.id}  {message.why}"
         case InputState():
             return f"{message.motion:3} zone {message.zone}"
