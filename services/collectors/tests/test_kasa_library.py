@@ -108,7 +108,7 @@ async def as_the_library_reads(plug: PlugServer) -> dict[str, Any]:
             "power_w": energy.current_consumption,
             "voltage_v": energy.voltage,
             "current_a": energy.current,
-            "energy_total_wh": energy.consumption_total * 1000,
+            "energy_wh": energy.consumption_total * 1000,
         }
     finally:
         await device.disconnect()
@@ -151,7 +151,7 @@ def test_what_real_plugs_say_is_read_as_the_library_reads_it(recordings: dict[st
         assert (values["on"], values["signal_strength_dbm"]) == (info["relay_state"], info["rssi"]), name
         if "ENE" in info["feature"]:
             total = None if theirs.total is None else theirs.total * 1000
-            ours = [values[key] for key in ("power_w", "voltage_v", "current_a", "energy_total_wh")]
+            ours = [values[key] for key in ("power_w", "voltage_v", "current_a", "energy_wh")]
             assert ours == pytest.approx([theirs.power, theirs.voltage, theirs.current, total]), name
             read += 1
     assert read >= 5

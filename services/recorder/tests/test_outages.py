@@ -15,7 +15,7 @@ import pytest
 
 from picket.bus.journal import Batch, Entry
 from picket.config import Config, Loaded
-from picket.config.schema import Recorder
+from picket.config.schema import Hub, Recorder
 from picket.messages import InputEvent, Message, Reading, encode
 from picket.service import Runtime
 from picket_recorder.recording import LIMIT, Recording
@@ -26,6 +26,7 @@ from tests.servers.waiting import wait_for
 pytestmark = pytest.mark.slow
 
 YESTERDAY = 1_795_000_000_123_456_000
+NO_HUB = Hub(ingest_port=1)  # or its faults would be those of a release that runs on this machine
 TOKEN = "t0k\u00e9n/s3cret"
 NONSENSE = Entry(99, "event.input.hall", b"no event")
 
@@ -63,7 +64,7 @@ class Desk:
 
     def __init__(self, folder: Path, url: str, token: str = TOKEN) -> None:
         self.runtime = NotedRuntime(
-            Config(device="demo", data_dir=str(folder), recorder=Recorder(url=url, token=token))
+            Config(device="demo", data_dir=str(folder), hub=NO_HUB, recorder=Recorder(url=url, token=token))
         )
         self.recording = Recording(self.runtime)
         self.faults = self.runtime.health.faults

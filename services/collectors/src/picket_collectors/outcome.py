@@ -27,8 +27,14 @@ class Failed(NamedTuple):
 Outcome = Measured | Failed
 
 
+def reason(error: OSError) -> str:
+    """Say what the system says, and of which file, without its number."""
+    text = error.strerror or str(error)
+    return f"{error.filename}: {text}" if error.filename else text
+
+
 def failed(error: Exception, next_seconds: float) -> Failed:
     """Put an error that was just caught into words."""
     if isinstance(error, OSError):
-        return Failed(str(error), "", next_seconds)
+        return Failed(reason(error), "", next_seconds)
     return Failed(f"{type(error).__name__}: {error}", traceback.format_exc(), next_seconds)

@@ -102,7 +102,7 @@ def energy(said: Any) -> dict[str, float | None]:
         "power_w": quantity(meter, POWER),
         "voltage_v": quantity(meter, VOLTAGE),
         "current_a": quantity(meter, CURRENT),
-        "energy_total_wh": quantity(meter, TOTAL),
+        "energy_wh": quantity(meter, TOTAL),
     }
 
 

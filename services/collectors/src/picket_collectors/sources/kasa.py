@@ -44,7 +44,7 @@ RANGES = {
     "power_w": (0, 5000),
     "voltage_v": (0, 300),
     "current_a": (0, 25),
-    "energy_total_wh": (0, 1e9),
+    "energy_wh": (0, 1e9),
     "energy_today_wh": (0, 120_000),
     "signal_strength_dbm": (-120, 0),
 }
