@@ -108,6 +108,47 @@ def test_what_somebody_asks_to_restart_is_restarted_once(world: World, agent: Ag
     assert after["hub"].started_at == before["hub"].started_at
 
 
+def test_a_service_is_stopped_stays_so_with_the_next_release_and_is_started_again(
+    world: World, agent: AgentProcess
+) -> None:
+    release = world.publish(hub=Service(), web=Service())
+    agent.start()
+    before = agent.settles_on(release)
+    device = devices.find(world.database, "house").id
+
+    devices.stop(world.database, device, "web")
+    wait_for(
+        "its end", lambda: world.status(agent.device, release).get("services", {}).get("web", {})["status"] == "Stopped"
+    )
+    running = agent.settles_on(release)
+    assert {name: found.id for name, found in running.items()} == {"hub": before["hub"].id}
+
+    release = world.publish(hub=Service("echo new; " + SLEEP), web=Service("echo new; " + SLEEP))
+    assert agent.settles_on(release).keys() == {"hub"}
+
+    devices.start(world.database, device, "web")
+    wait_for("web", lambda: "web" in agent.engine.containers())
+    assert agent.settles_on(release).keys() == {"hub", "web"}
+
+
+def test_it_shows_which_device_it_is_when_asked_and_not_again_when_it_is_started_anew(
+    world: World, agent: AgentProcess
+) -> None:
+    release = world.publish(web=Service())
+    agent.start()
+    agent.settles_on(release)
+    device = devices.find(world.database, "house").id
+
+    devices.identify(world.database, device)
+    wait_for("its word", lambda: "This is the device" in world.log(agent.device))
+    agent.stop()
+    agent.start()
+    devices.restart(world.database, device, "web")
+    wait_for("something later", lambda: "Restarting service 'web'" in world.log(agent.device))
+
+    assert world.log(agent.device).count("This is the device") == 1
+
+
 def test_a_device_starts_without_its_server(world: World, agent: AgentProcess, engine: DockerEngine) -> None:
     release = world.publish(web=Service())
     agent.start()

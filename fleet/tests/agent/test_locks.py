@@ -1,6 +1,7 @@
 """Update locks: all or none, and one's own are known after a kill."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,16 @@ def test_a_service_without_root_may_lock_and_not_unlock_what_the_agent_locked(tm
     Locks(tmp_path).prepare(["web"])
 
     assert (tmp_path / "web").stat().st_mode & 0o7777 == 0o1777
+
+
+def test_who_holds_a_lock_for_a_while_is_told_with_the_reason(tmp_path: Path) -> None:
+    locks = Locks(tmp_path)
+    locks.prepare(["relay", "web", "hub", "trap"])
+    (tmp_path / "relay" / LOCK).write_text('{"reason": "siren pulses"}')
+    (tmp_path / "web" / LOCK).write_text("")
+    os.mkfifo(tmp_path / "trap" / LOCK)
+
+    later = time.time() + 60
+
+    assert locks.held(later) == {"relay": "siren pulses", "web": "", "trap": ""}
+    assert locks.held(time.time()) == {}

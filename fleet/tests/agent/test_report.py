@@ -39,6 +39,15 @@ def test_a_rejected_release_says_why_and_has_no_services() -> None:
     assert said["releases"][NEW] == {"update_status": "rejected", "reason": "it crashes", "services": {}}
 
 
+def test_a_service_that_is_to_be_stopped_is_not_said_to_have_ended() -> None:
+    service = ServiceState(id=1, image_id=7, image="", running=False)
+    stopped = Release(NEW, "f" * 32, 1, "town", ReleaseState(5, {"web": service}), {"web": "0" * 64})
+
+    said = apps(None, stopped, (container(NEW, "exited"),))["f" * 32]
+
+    assert said["releases"][NEW]["services"]["web"]["status"] == "Stopped"
+
+
 def test_a_device_that_has_nothing_yet_says_nothing() -> None:
     assert apps(None, None, ()) == {}
 
@@ -64,3 +73,11 @@ def test_what_did_not_arrive_is_told_again() -> None:
 
     assert trouble == "away"
     assert sent == [{"u": {"memory_total": 5, "status": "Idle"}}]
+
+
+def test_restarts_and_a_failing_health_check_are_told() -> None:
+    troubled = container(NEW)._replace(restarts=2, health="unhealthy")
+
+    said = apps(None, release(NEW), (troubled,))["f" * 32]["releases"][NEW]["services"]["web"]
+
+    assert (said["restarts"], said["health"]) == (2, "unhealthy")

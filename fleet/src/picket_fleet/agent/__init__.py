@@ -12,6 +12,8 @@ Its folder (/var/lib/picket-fleet):
     good.json        the last release that proved itself: what a failed one is rolled back to
     rejected.json    the target that failed, and why
     restarts.json    the restarts that were asked for and are done
+    downtimes.json   for how many seconds each service was away at its last update
+    tags.json        what services want to be tagged with, and the server does not know yet (`supervisor`)
     progress.json    {"step": .., "release": commit, "services": [..]}: what it began last
     images/          <image id>.json, the config of each image it brought here: these, and no others, it removes again
     downloads/       deltas and layers, also half ones: they are resumed

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -11,17 +12,19 @@ from urllib.parse import urlsplit
 import msgspec
 
 from picket_fleet.agent import device as devices
-from picket_fleet.agent import logs, metrics
-from picket_fleet.agent.container import Host
+from picket_fleet.agent import downtime, identify, logs, metrics, supervisor
+from picket_fleet.agent.container import Host, has_feature
 from picket_fleet.agent.converge import Converging
 from picket_fleet.agent.engine import Engine
 from picket_fleet.agent.errors import AgentError, ChangedError, TargetError
 from picket_fleet.agent.folder import Folder
+from picket_fleet.agent.locks import Locks
 from picket_fleet.agent.means import Means
 from picket_fleet.agent.observe import observe
 from picket_fleet.agent.obtain import Obtaining
 from picket_fleet.agent.report import Doing, Reporter, apps
 from picket_fleet.agent.server import Server
+from picket_fleet.agent.supervisor import Status, Supervisor, Tags, key_of
 from picket_fleet.agent.target import Release, Target, read
 from picket_fleet.errors import FleetError
 
@@ -46,11 +49,12 @@ class Agent:
         self._is_broken = False
         self._target = self._kept_target()
         self._begun: Target | None = None  # what is being worked on
+        self._identified: int | None = None  # that was asked before it was there is over
         self._doing: Doing | None = None
         self._pending = logs.Pending()
         self._followers = logs.Followers(self._engine, self._pending)
         self._troubles: dict[str, str] = {}
-        host = Host(
+        self._host = Host(
             uuid=device.uuid,
             name=device.name,
             device_type=device.device_type,
@@ -59,8 +63,10 @@ class Agent:
             lock_folder=self._settings.lock_folder,
         )
         obtaining = Obtaining(device, self._folder, self._engine, Server(device))
-        means = Means(self._folder, self._engine, obtaining, host, self._settings, self, self._pause)
+        means = Means(self._folder, self._engine, obtaining, self._as_host, self._settings, self, self._pause)
         self._converging = Converging(means)
+        self._tags = Tags(self._folder, Server(device).tag)
+        self._supervisor = Supervisor(self._engine, key_of(device.key), self._status, self._tags)
         self._reporter = Reporter(
             device.uuid, self._look, self._measure, Server(device).report, self._settings.report_seconds
         )
@@ -71,6 +77,8 @@ class Agent:
             "listen": self._listen,
             "report": self._reporter.run,
             "logs": logs.Sender(Server(self._device), self._pending).run,
+            "tags": self._tags.run,
+            "supervisor": lambda: self._supervisor.run(self._is_asked),
         }
         threads = {
             name: threading.Thread(target=self._guard, args=(work,), name=name, daemon=True)
@@ -191,10 +199,19 @@ class Agent:
     def _hear(self, answer: bytes) -> None:
         target = read(answer, self._device)
         self._trouble("target", "")
+        if self._identified is not None and target.identify > self._identified:
+            self._identify()
+        self._identified = target.identify
         kept = msgspec.structs.replace(target, offer=None)
         self._folder.write("target.json", msgspec.json.encode(kept))
         self._target = target
         self._news.set()
+
+    def _identify(self) -> None:
+        def show() -> None:
+            self.say("This is the device" if identify.blink() else "This is the device; it has no lamp to blink with")
+
+        threading.Thread(target=show, daemon=True, name="identify").start()
 
     def _kept_target(self) -> Target | None:
         data = self._folder.read("target.json")
@@ -245,7 +262,29 @@ class Agent:
         trouble = self._troubles.get("update") or self._troubles.get("target") or ""
         if doing and trouble and not doing.reason:
             doing = msgspec.structs.replace(doing, reason=trouble)
-        return {"status": "Idle", "apps": apps(doing, good, containers)}
+        said: dict[str, Any] = {"status": "Idle", "apps": apps(doing, good, containers)}
+        if release:
+            said["update_locks"] = Locks(Path(self._settings.lock_folder) / str(release.app_id)).held(time.time())
+        if self._is_asked():
+            said["is_quiet"] = self._supervisor.is_quiet(time.monotonic())
+        return {**said, "downtimes": downtime.kept(self._folder)}
+
+    def _as_host(self) -> Host:
+        """Return the device as its services see it; raises AgentError."""
+        host = supervisor.address(self._engine)
+        return self._host._replace(supervisor=(host, supervisor.PORT, key_of(self._device.key)) if host else None)
+
+    def _status(self) -> Status:
+        """Return what services may know."""
+        good, doing, target = self._converging.good(), self._doing, self._target
+        name = target.name if target else self._device.name
+        return Status(name, good.commit if good else None, doing is None or doing.update_status == "done")
+
+    def _is_asked(self) -> bool:
+        """Tell whether there is a service that may ask."""
+        release = self._target.release if self._target else None
+        services = release.state.services.values() if release else ()
+        return any(has_feature(one.labels, "supervisor-api") for one in services)
 
     def _measure(self) -> dict[str, Any]:
         address = urlsplit(self._device.server)

@@ -15,6 +15,7 @@ SUPERVISED = "io.balena.supervised"
 STRATEGY = "io.balena.update.strategy"
 HANDOVER_TIMEOUT = "io.balena.update.handover-timeout"
 LOG_LIMITS = {"Type": "local", "Config": {"max-size": "2m", "max-file": "2"}}  # else they grow without end
+FEATURE = "io.balena.features."
 FEATURES = {
     "io.balena.features.dbus": ["/run/dbus:/host/run/dbus"],
     "io.balena.features.kernel-modules": ["/lib/modules:/lib/modules"],
@@ -39,6 +40,7 @@ class Host(NamedTuple):
     arch: str
     os_version: str
     lock_folder: str
+    supervisor: tuple[str, int, str] | None = None  # host, port and key, for services that may ask the agent
 
 
 class Wanted(NamedTuple):
@@ -124,7 +126,7 @@ def _wanted(name: str, service: ServiceState, release: Release, host: Host, befo
     restart = restart_policy(str(compose.get("restart") or "always"))
     body = {
         "Image": f"sha256:{release.images[name]}",
-        "Env": [f"{key}={value}" for key, value in sorted(_environment(name, service, release, host).items())],
+        "Env": [f"{key}={value}" for key, value in sorted(_environment(name, service, release, host, labels).items())],
         "Labels": {
             **labels,
             **owner_labels(release),
@@ -167,7 +169,9 @@ def _wanted(name: str, service: ServiceState, release: Release, host: Host, befo
     )
 
 
-def _environment(name: str, service: ServiceState, release: Release, host: Host) -> dict[str, str]:
+def _environment(
+    name: str, service: ServiceState, release: Release, host: Host, labels: dict[str, str]
+) -> dict[str, str]:
     facts = {
         "APP_ID": str(release.app_id),
         "APP_UUID": release.app_uuid,
@@ -181,6 +185,10 @@ def _environment(name: str, service: ServiceState, release: Release, host: Host)
         "SERVICE_HANDOVER_COMPLETE_PATH": "/tmp/balena/handover-complete",
         "DEVICE_NAME_AT_INIT": host.name,
     }
+    if host.supervisor and has_feature(labels, "supervisor-api"):
+        address, port, key = host.supervisor
+        facts |= {"SUPERVISOR_HOST": address, "SUPERVISOR_PORT": str(port), "SUPERVISOR_API_KEY": key}
+        facts["SUPERVISOR_ADDRESS"] = f"http://{address}:{port}"
     own = {"BALENA": "1", "RESIN": "1", "USER": "root"}
     for key, value in facts.items():
         own[f"BALENA_{key}"] = own[f"RESIN_{key}"] = value
@@ -191,9 +199,14 @@ def _binds(name: str, labels: dict[str, str], release: Release, host: Host) -> l
     locks = f"{host.lock_folder}/{release.app_id}/{name}"
     binds = [f"{locks}:/tmp/balena", f"{locks}:/tmp/resin"]
     for label, more in FEATURES.items():
-        if labels.get(label, "").lower() not in ("", "0", "false"):
+        if has_feature(labels, label.removeprefix(FEATURE)):
             binds += more
     return binds
+
+
+def has_feature(labels: dict[str, str], name: str) -> bool:
+    """Tell whether a service asks for one of balena's features."""
+    return labels.get(f"{FEATURE}{name}", "").lower() not in ("", "0", "false")
 
 
 def _in_order(release: Release) -> list[str]:

@@ -4,12 +4,15 @@ A lock is the file updates.lock in the folder that the container sees as /tmp/ba
 the user 65534, so that those of an agent that was killed are known for what they are.
 """
 
+import json
 import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 OURS = 65534
+LASTING_SECONDS = 10.0  # what is shorter holds up nothing that anybody would see
+REASON_BYTES = 1000
 LOCK, HANDOVER = "updates.lock", "handover-complete"
 
 
@@ -48,6 +51,16 @@ class Locks:
             folder.mkdir(exist_ok=True)
             folder.chmod(0o1777)
 
+    def held(self, now: float) -> dict[str, str]:
+        """Return the services that have held their own lock for a while, and why where they wrote that into it."""
+        found = {}
+        for file in self._folder.glob(f"*/{LOCK}"):
+            with suppress(OSError):
+                state = file.lstat()
+                if state.st_uid != OURS and now - state.st_mtime >= LASTING_SECONDS:
+                    found[file.parent.name] = _reason(file)
+        return found
+
     def sweep(self) -> None:
         """Remove the locks that an agent held when it was killed."""
         for file in self._folder.glob(f"*/{LOCK}"):
@@ -76,3 +89,15 @@ class Locks:
             os.fchown(descriptor, OURS, OURS)
         os.close(descriptor)
         return True
+
+
+def _reason(file: Path) -> str:
+    """Return what a service wrote into its lock as {"reason": text}; a service may write anything there, or nothing."""
+    with suppress(OSError, ValueError, RecursionError):
+        # It may have made a link or a pipe of it, too.
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as opened:
+            said = json.loads(opened.read(REASON_BYTES) or b"")
+        if isinstance(said, dict):
+            return str(said.get("reason") or "")[:100]
+    return ""

@@ -34,7 +34,7 @@ class Means(NamedTuple):
     folder: Folder
     engine: Engine
     obtaining: Obtaining
-    host: Host
+    host: Callable[[], Host]
     settings: Settings
     teller: Teller
     pause: Callable[[float], None]  # waits so many seconds; raises ChangedError when all is to be given up

@@ -48,12 +48,18 @@ def _release(release: Release, containers: tuple[Container, ...], doing: Doing |
     for name in sorted(release.state.services):
         found = [c for c in containers if c.service == name and c.name.endswith(f"_{release.commit}")]
         status = STATES.get(found[0].state, "exited") if found else ""
+        if status == "exited" and not release.state.services[name].running:
+            status = "Stopped"
         status = doing.statuses.get(name, status) if doing else status
         if doing and not status and doing.update_status != "rejected":
             status = "Downloaded"
         if not status:
             continue  # of the release before, another one is there already
         services[name] = {"image": release.state.services[name].image, "status": status}
+        if found and found[0].restarts:
+            services[name]["restarts"] = found[0].restarts
+        if found and found[0].health == "unhealthy":
+            services[name]["health"] = "unhealthy"
         if doing and doing.progress is not None and status == "Downloading":
             services[name]["download_progress"] = doing.progress
     said: dict[str, Any] = {"services": services}

@@ -78,6 +78,11 @@ class Server:
             self._body(self._ask("PATCH", "/device/v3/state", dcz(patch, b""), headers))  # it has forgotten that one
         self._reported = patch
 
+    def tag(self, name: str, value: str) -> None:
+        """Set a tag of this device."""
+        body = msgspec.json.encode({"tag_key": name, "value": value})
+        self._body(self._ask("POST", "/v7/device_tag", body, {"Content-Type": "application/json"}))
+
     def register(self, joining: bytes) -> bytes:
         """Join the fleet, where the key is a provisioning key; returns the answer."""
         return self._body(self._ask("POST", "/device/register", joining, {"Content-Type": "application/json"}))

@@ -7,7 +7,9 @@ from typing import TypeVar
 
 import msgspec
 
+from picket_fleet.agent import downtime
 from picket_fleet.agent.container import CONFIG_LABEL, networks, volume_names, wanted
+from picket_fleet.agent.downtime import Downtimes
 from picket_fleet.agent.errors import AgentError, EngineError, RejectedError, SpaceError, TargetError
 from picket_fleet.agent.folder import Progress, sync
 from picket_fleet.agent.gate import Gate, Watched
@@ -37,7 +39,7 @@ class Steps:
         self._settings, self._teller, self._pause = means.settings, means.teller, means.pause
         self._release, self._good, self._target, self._is_return = release, good, target, is_return
         try:
-            self._wanted = wanted(release, means.host)
+            self._wanted = wanted(release, means.host())
             self._networks = networks(release)
         except (TargetError, ValueError, TypeError, AttributeError) as error:
             raise RejectedError(str(error)) from None
@@ -45,6 +47,7 @@ class Steps:
         if "containerd.snapshotter" in str(info.get("DriverStatus")):
             raise AgentError("the engine keeps images in containerd: set features.containerd-snapshotter to false")
         self._root = Path(info["DockerRootDir"])
+        self._downtimes = Downtimes()
         self._hands = Hands(self._engine, release, self._wanted)
         self._locks = Locks(Path(self._settings.lock_folder) / str(release.app_id))
         self._locks.sweep()
@@ -145,6 +148,10 @@ class Steps:
             patience = min(2 * patience, self._settings.last_retry_seconds)
 
     def _stop(self, step: Step) -> None:
+        self._downtimes.stop(step.services, time.monotonic())
+        self._let_go(step)
+
+    def _let_go(self, step: Step) -> None:
         self._tell("applying changes")
         for service in step.services:
             self._teller.say(f"Killing service '{service}'")
@@ -162,7 +169,7 @@ class Steps:
         deadline = time.monotonic() + self._wanted[name].handover_seconds
         while not self._locks.is_handed_over(name) and time.monotonic() < deadline:
             self._pause(LOOK_SECONDS)
-        self._stop(step)
+        self._let_go(step)
 
     def _rename(self, step: Step) -> None:
         for name in step.services:
@@ -175,10 +182,15 @@ class Steps:
         fresh = [name for name, service in self._wanted.items() if self._good and service.image not in proved]
         settings = self._settings
         gate = Gate(settings.health_seconds, settings.health_deadline_seconds, time.monotonic(), fresh)
-        while not (verdict := gate.update(self._watched(observe(self._engine)), time.monotonic())):
+        while not (verdict := gate.update(self._look(), time.monotonic())):
             self._pause(min(1.0, settings.health_seconds / 4))
         if isinstance(verdict, str):
             raise RejectedError(verdict)
+
+    def _look(self) -> list[Watched]:
+        watched = self._watched(observe(self._engine))
+        self._downtimes.look(watched, time.monotonic())
+        return watched
 
     def _watched(self, current: Current) -> list[Watched]:
         return [
@@ -191,6 +203,7 @@ class Steps:
         sync(self._root)
         self._folder.write("good.json", msgspec.json.encode(self._release))
         self._good = self._release
+        downtime.keep(self._folder, self._downtimes.seconds)
 
     def _clean(self, step: Step) -> None:
         self._hands.remove(step.containers, step.networks)

@@ -6,7 +6,8 @@ The answer to our question is balena's state document (v3) and, beside it, the r
         "services": {name: {"id", "image_id", "image", "environment", "labels", "running"?, "composition"}},
         "volumes", "networks"}}}}}},
      "release": null | {"commit", "manifest": text, "signature": base64, "delta": null | {"base", "size", "data"}},
-     "restarts": {service, or "" for all: how often somebody asked for it}}
+     "restarts": {service, or "" for all: how often somebody asked for it},
+     "identify": how often somebody asked which device this is}
 """
 
 import hashlib
@@ -85,6 +86,7 @@ class Answer(msgspec.Struct, frozen=True):
     state: dict[str, DeviceState]
     release: Signed | None = None
     restarts: dict[str, int] = {}
+    identify: int = 0
 
 
 class Release(msgspec.Struct, frozen=True):
@@ -116,6 +118,7 @@ class Target(msgspec.Struct, frozen=True):
     release: Release | None
     offer: Offer | None = None
     restarts: dict[str, int] = {}
+    identify: int = 0
 
     @property
     def digest(self) -> str:
@@ -132,12 +135,12 @@ def read(answer: bytes, device: Device) -> Target:
         raise TargetError(f"the target state makes no sense: {error}") from None
     apps = {uuid: app for uuid, app in mine.apps.items() if not app.is_host and app.releases}
     if read.release is None or not apps:
-        return Target(mine.name, mine.config, None, None, read.restarts)
+        return Target(mine.name, mine.config, None, None, read.restarts, read.identify)
     if len(apps) != 1:
         raise TargetError(f"the target state has {len(apps)} fleets, where one is expected")
     [(uuid, app)] = apps.items()
     release = _release(uuid, app, read.release, device)
-    return Target(mine.name, mine.config, release, read.release.delta, read.restarts)
+    return Target(mine.name, mine.config, release, read.release.delta, read.restarts, read.identify)
 
 
 def _release(uuid: str, app: AppState, signed: Signed, device: Device) -> Release:
