@@ -1,0 +1,57 @@
+"""A device's log for `balena logs`: the last lines as one list, or (`stream=1`) line by line as they come."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from picket_fleet.errors import FleetError
+from picket_fleet.server.access import Server
+from picket_fleet.store import devices, logs, releases
+from picket_fleet.store.logs import Line
+
+COUNT = 1000
+STREAM_COUNT = 100
+
+
+async def get_logs(request: web.Request, server: Server, _person: str) -> web.StreamResponse:
+    """Answer with a device's lines; a stream goes on until who asks has enough, or the server ends."""
+    try:
+        device = devices.find(server.database, request.match_info["uuid"])
+    except FleetError:
+        raise web.HTTPNotFound(text="Device not found") from None
+    is_stream = request.query.get("stream") == "1"
+    wanted = request.query.get("count", "")
+    count = min(int(wanted), logs.LINES) if wanted.isdigit() else STREAM_COUNT if is_stream else COUNT
+    lines = logs.tail(server.database, device.id, count=count) if count else []
+    services = {name: number for number, name in releases.services_by_id(server.database).items()}
+    if not is_stream:
+        return web.json_response([_said(line, services) for line in lines])
+    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+    await response.prepare(request)
+    last = 0
+    while not server.changes.is_over:
+        change = server.changes.next()
+        if lines:
+            last = lines[-1].id
+            services = {name: number for number, name in releases.services_by_id(server.database).items()}
+            await response.write(b"".join(msgspec.json.encode(_said(line, services)) + b"\n" for line in lines))
+        try:
+            async with asyncio.timeout(1.0):  # the server's own writes wake nobody
+                await change.wait()
+        except TimeoutError:
+            pass
+        lines = logs.tail(server.database, device.id, count=logs.LINES, after=last)
+    return response
+
+
+def _said(line: Line, services: dict[str, int]) -> dict[str, Any]:
+    said = {
+        "message": line.message,
+        "timestamp": round(line.time * 1000),
+        "createdAt": round(line.time * 1000),
+        "isSystem": line.is_system,
+        "isStdErr": line.is_error,
+    }
+    return said if line.is_system else said | {"serviceId": services.get(line.service)}
