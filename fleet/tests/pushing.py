@@ -44,8 +44,9 @@ PROJECT = {
 class House:
     """A fleet, and a working copy whose remote `fleet` it is."""
 
-    def __init__(self, folder: Path, engine: str, address: str = "https://127.0.0.1:8443") -> None:
-        configuration = Configuration("house", "genericx86-64-ext", address, engine=engine)
+    def __init__(self, folder: Path, engine: str, port: int = 8443) -> None:
+        place = f"127.0.0.1:{port}"
+        configuration = Configuration("house", "genericx86-64-ext", f"https://{place}", place, engine)
         self.home: Home = homes.create(folder / "fleet", configuration)
         repository.create(self.home)
         self.copy = folder / "copy"

@@ -54,13 +54,14 @@ def test_the_old_and_the_new_name_of_a_setting_are_one() -> None:
     }
 
 
-def state(composition: dict[str, Any] | None) -> Any:
+def state(composition: dict[str, Any] | None, *stopped: str) -> Any:
     device = Device(DEVICE, "a" * 32, "shed", "raspberrypi4-64", None, 0.0, None, None, "", {})
     target = None
     if composition is not None:
         release = Release(3, "c" * 32, "1.0.0", 0, "success", False, 1.0, 2.0, "")
         target = Target(release, [Image(5, 2, "web", "e" * 32, "f" * 64)], composition)
-    [app] = document(Application("d" * 32, "house", "fleet:1"), device, target, [])["a" * 32]["apps"].values()
+    application = Application("d" * 32, "house", "fleet:1")
+    [app] = document(application, device, target, [], stopped)["a" * 32]["apps"].values()
     return app
 
 
@@ -84,6 +85,14 @@ def test_how_an_image_was_built_is_not_the_devices_business() -> None:
             }
         },
     }
+
+
+def test_a_service_that_was_stopped_is_there_and_does_not_run() -> None:
+    services = {"web": {}, "gone": {}}
+
+    release = state({"services": services}, "web", "unknown")["releases"]["c" * 32]
+
+    assert {name: service["running"] for name, service in release["services"].items()} == {"web": False}
 
 
 def test_volumes_and_networks_are_there_where_the_compose_file_has_them() -> None:

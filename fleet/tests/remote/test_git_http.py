@@ -12,7 +12,7 @@ from aiohttp import web
 from fleet.tests.pushing import BASE, House, opened, with_token
 from fleet.tests.remote.test_receive import SLOW, start, stop
 from picket_fleet.remote.git_http import routes
-from picket_fleet.store import keys
+from picket_fleet.store import keys, releases
 from tests.servers.waiting import wait_for
 
 SERVICE = "info/refs?service=git-receive-pack"
@@ -124,6 +124,8 @@ def test_a_push_with_a_token_builds_and_one_without_is_refused(served: Served, t
     assert "remote: [hub]        Step 1/" in said
     assert "[Success]" in said
     assert house.releases()[0].note == "over HTTP"
+    with opened(house.home) as database:
+        assert releases.tags(database, house.releases()[0].id)["pushed.by"] == "person-None"
     house.git("clone", "--quiet", with_token(served.address, token), str(tmp_path / "clone"))
     assert (tmp_path / "clone" / "hub" / "hub.py").exists()
 

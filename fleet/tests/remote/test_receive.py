@@ -1,5 +1,6 @@
 """Pushes to a fleet with a real engine: what the one who pushes sees, and what becomes of the fleet."""
 
+import getpass
 import os
 import secrets
 import signal
@@ -11,6 +12,7 @@ import docker
 import pytest
 
 from fleet.tests.pushing import BASE, PROJECT, House, environment, opened
+from picket_fleet.build import log
 from picket_fleet.build.layers import Layers
 from picket_fleet.build.release import sweep
 from picket_fleet.home import Home
@@ -45,12 +47,15 @@ def test_a_push_builds_a_release_and_shows_how(house: House) -> None:
     with opened(house.home) as database:
         signed = releases.announcement(database, release.id)
         assert signed
-        assert releases.tags(database, release.id) == {"git.sha": commit}
+        assert releases.tags(database, release.id) == {"git.sha": commit, "pushed.by": getpass.getuser()}
         assert set(releases.composition(database, release.id)["services"]) == {"hub", "relay"}
         for diff_id in releases.layers(database):
             Layers(house.home).unpack(diff_id, house.home.builds / "checked")
     verified = manifest.verify(signed.manifest, signed.signature, house.home.public_key(), release.commit_id)
     assert verified.services == house.images(release)
+    kept, _ = log.read(house.home.build_log(release.commit_id), 0, 1 << 20)
+    assert {line.service for line in kept} == {"", "hub", "relay"}
+    assert kept[-1].text == "Release 1.2.3 is built"
 
 
 def test_a_changed_line_is_a_new_image_of_its_service_alone_and_a_small_delta(house: House) -> None:

@@ -15,7 +15,7 @@ from picket_fleet.server.tokens import GOOD_SECONDS, Tokens
 from picket_fleet.store import keys, logs, releases, variables
 from picket_fleet.store.variables import Variable
 
-OPEN = {"/ping", "/connectivity-check"}
+OPEN = {"/ping", "/connectivity-check", "/config/vars"}
 FILLED = {
     "{uuid}": "a" * 32,
     r"{id:\d{1,9}}": "1",
@@ -24,6 +24,11 @@ FILLED = {
     "{target}": "c" * 32,
     "{diff_id}": "d" * 64,
     "{image_id}": "e" * 64,
+    r"{resource:\w+}": "release",
+    "{location:[0-9a-f]{32}}": "a" * 32,
+    "{digest:sha256:[0-9a-f]{64}}": f"sha256:{'b' * 64}",
+    "{number:[0-9a-f]{32}}": "c" * 32,
+    "{tag}": "latest",
 }
 
 
@@ -46,7 +51,7 @@ def addresses() -> list[tuple[str, str]]:
 def test_without_a_good_key_there_is_one_answer(running: Any, method: str, path: str, header: str) -> None:
     response = running.call(method, path, headers={"Authorization": header} if header else {}, json={"uuid": "x"})
 
-    assert (response.status_code, response.text) == (401, "401: Unauthorized")
+    assert (response.status_code, response.text) == (401, "" if method == "HEAD" else "401: Unauthorized")
 
 
 def test_a_devices_key_opens_its_own_state_and_no_others(fleet: Any) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from picket_fleet.errors import FleetError
-from picket_fleet.store.database import Database
+from picket_fleet.store.database import SCHEMA, VERSION, Database
 
 ADD = "INSERT INTO service (name) VALUES (?)"
 
@@ -57,3 +57,15 @@ def test_a_file_of_another_version_is_left_alone(tmp_path: Path) -> None:
         Database(tmp_path / "fleet.sqlite")
     with pytest.raises(FleetError, match="no fleet lives here"):
         Database(tmp_path / "nowhere.sqlite")
+
+
+def test_a_file_of_an_earlier_version_is_brought_up_to_date_and_keeps_what_it_had(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "fleet.sqlite")
+    connection.executescript(f"{SCHEMA} PRAGMA user_version = 1; INSERT INTO service (name) VALUES ('hub');")
+    connection.close()
+
+    for _ in range(2):
+        opened = Database(tmp_path / "fleet.sqlite")
+        assert names(opened) == ["hub"]
+        assert [row[0] for row in opened.all("PRAGMA user_version")] == [VERSION]
+        opened.close()

@@ -7,11 +7,12 @@ stays for people to read, invalidated: nobody is to follow, or be pinned to, wha
 
 from picket_fleet.build.locks import locked
 from picket_fleet.home import Home
-from picket_fleet.store import devices, fleet, releases
+from picket_fleet.store import devices, fleet, releases, rollouts
 from picket_fleet.store.database import Database
 from picket_fleet.store.releases import Release
 
 KEPT = 10
+KEPT_LOGS = 100  # of the last builds, also of those that failed
 
 
 def collect(home: Home, database: Database) -> int:
@@ -31,6 +32,7 @@ def collect(home: Home, database: Database) -> int:
                 _forget(database, release)
             database.run("DELETE FROM config WHERE image_id NOT IN (SELECT image_id FROM image)")
             layers, commits = releases.layers(database), _commits(database)
+            logs = commits | {release.commit_id for release in releases.everyone(database)[:KEPT_LOGS]}
         for file in home.layers.glob("*.tar.zst"):
             if file.name.partition(".")[0] not in layers:
                 file.unlink()
@@ -39,6 +41,9 @@ def collect(home: Home, database: Database) -> int:
                 file.unlink()
         for file in home.deltas.glob("*-*"):
             if not set(file.name.split("-")) <= commits:
+                file.unlink()
+        for file in home.builds.glob("*.log"):
+            if file.stem not in logs:
                 file.unlink()
     return len(gone)
 
@@ -52,7 +57,7 @@ def needed(database: Database) -> set[int]:
     pins = {fleet.get(database).pinned_release, *(device.pinned_release for device in every)}
     running = {release.id for release in releases.running(database)}
     wanted = {release.id for release in (*built[:KEPT], *followed[:KEPT], *filter(None, targets))}
-    return wanted | running | {pin for pin in pins if pin is not None}
+    return wanted | running | rollouts.needed(database) | {pin for pin in pins if pin is not None}
 
 
 def _forget(database: Database, release: Release) -> None:

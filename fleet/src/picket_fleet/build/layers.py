@@ -12,12 +12,12 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from picket_fleet.build import normalise
 from picket_fleet.build.engine import Engine
 from picket_fleet.build.errors import BuildError
-from picket_fleet.build.saved import layers_of_saved
+from picket_fleet.build.saved import layers_of_saved, unpacked
 from picket_fleet.deltas.overlay import OverlayLayer, chain_ids
 from picket_fleet.errors import FleetError
 from picket_fleet.home import Home
@@ -58,6 +58,11 @@ class Layers:
         if left:
             raise BuildError(f"the engine does not give layer {min(left)[:12]} out")
         return self._size() - before
+
+    def take(self, blob: IO[bytes], engine_id: str) -> None:
+        """Take over a layer that was pushed; raises BuildError for one that is not what it is called."""
+        if not self._keep(unpacked(blob), {engine_id}):
+            raise BuildError(f"layer {engine_id[:12]} is another one than it is called")
 
     def unpack(self, diff_id: str, file: Path) -> None:
         """Write a layer's tar; raises FleetError when it is gone, or damaged."""

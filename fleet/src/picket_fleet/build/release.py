@@ -16,12 +16,13 @@ from picket_fleet.build.engine import Engine
 from picket_fleet.build.errors import BuildError
 from picket_fleet.build.layers import Layers
 from picket_fleet.build.locks import is_locked, locked
+from picket_fleet.build.log import Kept, keeping
 from picket_fleet.build.project import Project, Recipe
 from picket_fleet.build.services import build_all
 from picket_fleet.build.source import Source
 from picket_fleet.errors import FleetError
 from picket_fleet.home import Home
-from picket_fleet.store import releases
+from picket_fleet.store import preview, releases
 from picket_fleet.store.database import Database
 from picket_fleet.store.releases import Build, Release
 
@@ -44,12 +45,14 @@ class Pusher(Protocol):
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be built: a commit of the repository, and how."""
+    """What is to be built: a commit of the repository, or a project in a tar; and how."""
 
-    commit: str
+    commit: str = ""
     is_draft: bool = False
     note: str = ""
     cached: bool = True
+    person: str = ""  # who wants it
+    tar: Path | None = None
 
 
 @contextmanager
@@ -67,8 +70,10 @@ def one_at_a_time(home: Home, wait: Callable[[], None] = lambda: None) -> Iterat
 def sweep(home: Home) -> None:
     """Sweep away what a killed build left behind, unless one goes on: for the server's start."""
     if not is_locked(_lock(home)):
-        with one_at_a_time(home):
-            pass
+        with one_at_a_time(home) as database:
+            for release in releases.everyone(database):  # deploys too: nobody remembers what was pushed of them
+                releases.fail(database, release.id, time.time())
+        shutil.rmtree(home.builds / "blobs", ignore_errors=True)
     deltas.sweep(home)
 
 
@@ -78,7 +83,8 @@ def build_release(home: Home, database: Database, order: Order, pusher: Pusher) 
     The right to build has to be held.
     """
     with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=home.builds) as scratch:
-        files = source.archive(order.commit, Path(scratch) / "source.tar", pusher.still_there)
+        tar = Path(scratch) / "source.tar"
+        files = Source(order.tar) if order.tar else source.archive(order.commit, tar, pusher.still_there)
         try:
             return _build(home, database, order, files, Path(scratch), pusher)
         finally:
@@ -89,20 +95,66 @@ def _build(home: Home, database: Database, order: Order, files: Source, scratch:
     name, device_type, commit_id = home.configuration.name, home.configuration.device_type, releases.new_commit_id()
     read = project.read(files, device_type=device_type, fleet=name, release=commit_id)
     release = releases.begin(database, read.semver, time.time(), commit_id)
+    contexts = _Contexts(files, scratch)
+
+    def make(kept: Pusher) -> dict[str, bytes]:
+        kept.say(INFO, f"Release {commit_id} of fleet {name}, for {device_type}")
+        return _configs(home, read, contexts, order, kept)
+
+    return complete(home, database, release, order, read.composition, make, pusher)
+
+
+def complete(
+    home: Home,
+    database: Database,
+    release: Release,
+    order: Order,
+    composition: dict[str, Any],
+    make: Callable[[Pusher], dict[str, bytes]],
+    pusher: Pusher,
+) -> Release:
+    """Have `make` give the configs of a release that has begun, and let devices follow it, or note that it failed."""
+    with keeping(home.build_log(release.commit_id), pusher) as kept:
+        return _complete(home, database, release, order, composition, make, kept)
+
+
+def _complete(
+    home: Home,
+    database: Database,
+    release: Release,
+    order: Order,
+    composition: dict[str, Any],
+    make: Callable[[Pusher], dict[str, bytes]],
+    pusher: Kept,
+) -> Release:
     try:
         releases.annotate(database, release.id, order.note)
-        releases.tag(database, release.id, "git.sha", order.commit)
-        pusher.say(INFO, f"Release {commit_id} of fleet {name}, for {device_type}")
-        configs = _configs(home, read, _Contexts(files, scratch), order, pusher)
+        for name, value in (("git.sha", order.commit), ("pushed.by", order.person)):
+            if value:
+                releases.tag(database, release.id, name, value)
+        configs = make(pusher)
         if not order.is_draft:
-            _make_deltas(home, database, commit_id, configs, pusher)
+            _make_deltas(home, database, release.commit_id, configs, pusher)
+            draft = preview.draft_of(release.commit_id, composition, configs)
+            for line in preview.announced(home, database, draft, time.time()):
+                pusher.say(INFO, line)
         pusher.confirm()
-        build = Build(read.composition, configs, is_draft=order.is_draft)
-        return releases.publish(database, release.id, build, home.sign, time.time())
+        build = Build(composition, configs, is_draft=order.is_draft)
+        published = releases.publish(database, release.id, build, home.sign, time.time())
+        pusher.keep(INFO, f"Release {published.version} is built")
+        return published
     except BaseException as error:
         status = "failed" if isinstance(error, Exception) else "cancelled"
+        pusher.keep(INFO, str(error) or "Cancelled")
         releases.fail(database, release.id, time.time(), status)
         raise
+
+
+def configs_of(
+    home: Home, read: Project, files: Source, scratch: Path, order: Order, pusher: Pusher
+) -> dict[str, bytes]:
+    """Build all images of a project and return their normalised configs by service, with their layers kept."""
+    return _configs(home, read, _Contexts(files, scratch), order, pusher)
 
 
 def _configs(home: Home, read: Project, contexts: "_Contexts", order: Order, pusher: Pusher) -> dict[str, bytes]:
@@ -180,7 +232,7 @@ def _sweep(home: Home, database: Database) -> None:
     for left in home.builds.glob(f"{SCRATCH}*"):
         shutil.rmtree(left, ignore_errors=True)
     for release in releases.everyone(database):
-        if release.status == "running":
+        if release.status == "running" and not releases.composition(database, release.id):
             releases.fail(database, release.id, time.time())
 
 

@@ -22,11 +22,12 @@ def layers_of_saved(stream: IO[bytes]) -> Iterator[Readable]:
     with tarfile.open(fileobj=stream, mode="r|") as saved:
         for member in saved:
             if member.isreg() and LAYER.fullmatch(member.name):
-                yield plain(_Peeked(cast(IO[bytes], saved.extractfile(member))))
+                yield unpacked(cast(IO[bytes], saved.extractfile(member)))
 
 
-def plain(stream: "_Peeked") -> Readable:
+def unpacked(packed: IO[bytes]) -> Readable:
     """Return a stream unpacked, if it is packed."""
+    stream = _Peeked(packed)
     if stream.begin.startswith(GZIP):
         return gzip.GzipFile(fileobj=cast(Any, stream))
     if stream.begin.startswith(ZSTD):

@@ -1,6 +1,6 @@
 """What a device is to run, as balena's target state (v3) says it; pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -31,15 +31,19 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def document(
-    application: Application, device: Device, target: Target | None, variables: Sequence[Variable]
+    application: Application,
+    device: Device,
+    target: Target | None,
+    variables: Sequence[Variable],
+    stopped: Collection[str] = (),
 ) -> dict[str, Any]:
-    """Return the target state of a device; without a release, its application has none."""
+    """Return the target state of a device; without a release, there is no app. `stopped` services don't run."""
     app = {
         "id": APP_ID,
         "name": application.name,
         "is_host": False,
         "class": "fleet",
-        "releases": {target.release.commit_id: _release(application, target, variables)} if target else {},
+        "releases": {target.release.commit_id: _release(application, target, variables, stopped)} if target else {},
     }
     config = configuration(variables)
     return {device.uuid: {"name": device.name, "apps": {application.uuid: app}, "config": config}}
@@ -67,12 +71,16 @@ def _in_order(variables: Iterable[Variable]) -> list[Variable]:
     return sorted(variables, key=lambda variable: (variable.device is not None, variable.service != ""))
 
 
-def _release(application: Application, target: Target, variables: Sequence[Variable]) -> dict[str, Any]:
+def _release(
+    application: Application, target: Target, variables: Sequence[Variable], stopped: Collection[str]
+) -> dict[str, Any]:
     services = target.composition.get("services", {})
     described = {
         image.service: _service(application, image, services.get(image.service, {}), variables)
         for image in target.images
     }
+    for service in described.keys() & set(stopped):
+        described[service]["running"] = False
     shared = {key: target.composition[key] for key in ("volumes", "networks") if key in target.composition}
     return {"id": target.release.id, "services": described, **shared}
 

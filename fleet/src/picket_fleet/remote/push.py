@@ -6,7 +6,8 @@ balena-emulated      builds one for devices with another processor: that is done
 tags                 are kept, and build nothing; so does what is deleted
 anything else        is refused: this is where releases are built, no place to keep branches
 
-Options (git push -o): `draft` for a release that devices do not follow, `note=TEXT`.
+Options (git push -o): `draft` for a release that devices do not follow, `note=TEXT`, and `watch` to be told how it is
+rolled out (picket_fleet.remote.watch).
 """
 
 import re
@@ -17,6 +18,7 @@ from picket_fleet.build.errors import RefusedError
 from picket_fleet.build.release import Order
 
 BRANCHES = ("main", "master", "balena-nocache", "balena-emulated")
+WATCH = "watch"
 UNCACHED = "balena-nocache"
 
 
@@ -73,6 +75,6 @@ def _read(options: Sequence[str]) -> tuple[bool, str]:
             draft = True
         elif name == "note":
             note = re.sub(r"[\x00-\x1f\x7f]+", " ", value).strip()
-        else:
-            raise RefusedError(f"there is no push option {name!r}; there are draft and note=TEXT")
+        elif option != WATCH:
+            raise RefusedError(f"there is no push option {name!r}; there are draft, watch and note=TEXT")
     return draft, note

@@ -1,4 +1,4 @@
-"""The fleet's bare repository, whose hook builds what is pushed."""
+"""The fleet's bare repository, whose hooks build what is pushed, and tell what becomes of it."""
 
 import os
 import shlex
@@ -19,6 +19,12 @@ HOOK = """#!/bin/sh
 # Builds what is pushed, and refuses the push when that fails. Written by the fleet: it is written anew at its start.
 exec {python} -P -m picket_fleet.remote.receive {folder}
 """
+WATCH = """#!/bin/sh
+# Tells who pushed with -o watch how the release is rolled out. Written by the fleet: it is written anew at its start.
+env | grep -q '^GIT_PUSH_OPTION_[0-9]*=watch$' || exit 0
+exec {python} -P -m picket_fleet.remote.watch {folder}
+"""
+HOOKS = {"pre-receive": HOOK, "post-receive": WATCH}
 
 
 def create(home: Home) -> None:
@@ -28,12 +34,13 @@ def create(home: Home) -> None:
     _run(command, environment)
     for name, value in SETTINGS.items():
         _run(["git", f"--git-dir={home.repository}", "config", name, value], environment)
-    hook = home.repository / "hooks" / "pre-receive"
-    hook.parent.mkdir(exist_ok=True)
-    aside = hook.with_name("pre-receive.new")
-    aside.write_text(HOOK.format(python=shlex.quote(sys.executable), folder=shlex.quote(str(home.folder))))
-    aside.chmod(0o755)
-    aside.replace(hook)
+    hooks = home.repository / "hooks"
+    hooks.mkdir(exist_ok=True)
+    for name, text in HOOKS.items():
+        aside = hooks / f"{name}.new"
+        aside.write_text(text.format(python=shlex.quote(sys.executable), folder=shlex.quote(str(home.folder))))
+        aside.chmod(0o755)
+        aside.replace(hooks / name)
 
 
 def _run(command: list[str], environment: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from picket_fleet.cloud.deploys import Deploys
 from picket_fleet.home import Home
 from picket_fleet.server.changes import Changes
 from picket_fleet.server.compression import Dictionaries
@@ -57,6 +58,7 @@ class Server:
     tokens: Tokens = field(default_factory=Tokens)
     refusals: Refusals = field(default_factory=Refusals)
     dictionaries: Dictionaries = field(default_factory=Dictionaries)
+    deploys: Deploys = field(default_factory=Deploys)
     clock: Callable[[], float] = time.time
 
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import resource
 import signal
 import sqlite3
 import ssl
+from asyncio import sslproto
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -12,18 +14,24 @@ from pathlib import Path
 
 from aiohttp import web
 
+from picket_fleet.cloud import account, blobs, logs, push
+from picket_fleet.cloud import resources as model
+from picket_fleet.cloud.access import for_person
 from picket_fleet.errors import FleetError
 from picket_fleet.home import Home, load
+from picket_fleet.page import routes as page
 from picket_fleet.remote import git_http
 from picket_fleet.server import files, log_stream, registration, registry, report, resources, state
 from picket_fleet.server.access import SERVER, Handler, Server
 from picket_fleet.server.changes import Changes
 from picket_fleet.server.deltas import Deltas, MakeDelta, make_apart
 from picket_fleet.server.ledger import Ledger
+from picket_fleet.server.rollouts import Rollouts
 from picket_fleet.store.database import Database
 
 BODY_BYTES = 512_000  # of what is read as a whole; log streams and git are not
 STOP_SECONDS = 2.0
+RECORD_BYTES = 1 << 14
 
 Mount = Callable[[web.Application, Home], None]  # adds routes that see to access themselves, as git's do
 log = logging.getLogger(__name__)
@@ -42,16 +50,23 @@ ROUTES = [
     web.get("/device/v3/{uuid}/state", state.get_state),
     web.patch("/device/v3/state", report.patch_state),
     web.post("/device/v2/{uuid}/log-stream", log_stream.post_log_stream),
-    web.get("/auth/v1/token", registry.get_token),
+    web.get("/auth/v1/token", for_person(blobs.get_token, registry.get_token)),
     web.get("/api/v3/delta", registry.get_delta),
-    web.get("/v7/device", resources.get_device),
-    web.patch("/v7/device({selector})", resources.patch_device),
-    web.get("/v7/device_tag", resources.get_tags),
-    web.get("/v7/device_config_variable", resources.get_config_variables),
-    web.post("/v7/device_config_variable", resources.post_config_variable),
+    web.get("/v7/device", for_person(model.get_rows, resources.get_device)),
+    web.patch("/v7/device({selector})", for_person(model.patch_rows, resources.patch_device)),
+    web.get("/v7/device_tag", for_person(model.get_rows, resources.get_tags)),
+    web.post("/v7/device_tag", for_person(model.post_row, resources.post_tag)),
+    web.get("/v7/device_config_variable", for_person(model.get_rows, resources.get_config_variables)),
+    web.post("/v7/device_config_variable", for_person(model.post_row, resources.post_config_variable)),
     web.get("/delta/{base}/{target}", files.get_delta),
     web.get("/layer/{diff_id}", files.get_layer),
     web.get("/config/{image_id}", files.get_config),
+    web.get("/actor/v1/whoami", for_person(account.get_whoami)),
+    web.get("/config/vars", account.get_variables),
+    web.get("/device/v2/{uuid}/logs", for_person(logs.get_logs)),
+    web.post("/v3/build", for_person(push.post_build)),
+    *blobs.ROUTES,
+    *model.ROUTES,
 ]
 
 
@@ -73,12 +88,13 @@ def application(
 def serve(folder: Path) -> None:
     """Serve the fleet that lives in a folder, until SIGTERM or SIGINT."""
     home = load(folder)
+    make_room()
 
     async def until_signal() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await run(home, stop, make_delta=partial(make_apart, home), mounts=[_mount_git])
+        await run(home, stop, make_delta=partial(make_apart, home), mounts=[_mount_git, page.mount])
 
     asyncio.run(until_signal())
 
@@ -115,6 +131,14 @@ def _mount_git(app: web.Application, home: Home) -> None:
     app.add_routes(git_http.routes(home))
 
 
+def make_room() -> None:
+    """Let this process hold the connections of a thousand devices, two each."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    # asyncio gives each connection 256 KiB to read into, where a record of TLS has 16.
+    sslproto.SSLProtocol.max_size = RECORD_BYTES
+
+
 def tls(home: Home) -> ssl.SSLContext:
     """Return how connections are kept private."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -142,7 +166,12 @@ async def _say_what_is_wrong(request: web.Request, handler: Handler) -> web.Stre
 
 async def _background(app: web.Application) -> AsyncIterator[None]:
     server = app[SERVER]
-    tasks = [asyncio.create_task(server.changes.watch()), asyncio.create_task(server.ledger.run(server.clock))]
+    works = (
+        server.changes.watch(),
+        server.ledger.run(server.clock),
+        Rollouts(server.database, server.changes).run(server.clock),
+    )
+    tasks = [asyncio.create_task(work) for work in works]
     yield
     for task in tasks:
         task.cancel()

@@ -27,14 +27,17 @@ class Dictionaries:
     def __init__(self) -> None:
         """Begin with none."""
         self._bodies: OrderedDict[bytes, bytes] = OrderedDict()
+        self._bytes = 0
 
     def keep(self, body: bytes) -> None:
         """Keep an answer, and forget those sent longest ago."""
         digest = hashlib.sha256(body).digest()
-        self._bodies[digest] = body
+        if digest not in self._bodies:
+            self._bodies[digest] = body
+            self._bytes += len(body)
         self._bodies.move_to_end(digest)
-        while sum(map(len, self._bodies.values())) > KEPT_BYTES:
-            self._bodies.popitem(last=False)
+        while self._bytes > KEPT_BYTES:
+            self._bytes -= len(self._bodies.popitem(last=False)[1])
 
     def find(self, header: str) -> bytes | None:
         """Return the answer that an Available-Dictionary header means."""

@@ -52,7 +52,7 @@ class Ledger:
             log.warning("%s is offline", self._names[number])
         if not self._contacts and not self._lines:
             return
-        with self._database.transaction():
+        with self._database.soon():
             devices.heard(self._database, self._contacts.values())
             for number, said in self._lines.items():
                 logs.append(self._database, number, list(said))

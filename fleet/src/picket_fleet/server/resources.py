@@ -16,6 +16,7 @@ from picket_fleet.store import devices, fleet, variables
 from picket_fleet.store.devices import Device, TakenError
 from picket_fleet.store.variables import Variable
 
+TAG_CHARACTERS = 255
 FILTER = re.compile(r"uuid eq '([0-9a-f]{32,62})'")
 
 
@@ -53,6 +54,17 @@ async def get_tags(_request: web.Request, server: Server, device: Device) -> web
     """Answer with the device's tags."""
     tags = sorted(devices.tags(server.database, device.id).items())
     return _rows({"id": index, "tag_key": key, "value": value} for index, (key, value) in enumerate(tags, 1))
+
+
+@for_device
+async def post_tag(request: web.Request, server: Server, device: Device) -> web.StreamResponse:
+    """Set a tag of the device, as one of its services says; one that it has is set anew."""
+    given = await _read(request)
+    name, value = given.get("tag_key"), given.get("value")
+    if not isinstance(name, str) or not isinstance(value, str) or max(len(name), len(value)) > TAG_CHARACTERS:
+        raise web.HTTPBadRequest(text=f"expected a tag_key and a value of at most {TAG_CHARACTERS} characters")
+    devices.tag(server.database, device.id, name, value)
+    return web.json_response({}, status=201)
 
 
 @for_device

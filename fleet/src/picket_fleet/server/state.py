@@ -11,12 +11,13 @@ and gets
     {"state": balena's document,
      "release": null | {"commit": id, "manifest": text, "signature": base64,
                         "delta": null | {"base": commit id, "size": bytes, "data": base64 | null}},
-     "restarts": {service, or "" for all: how often asked for}}
+     "restarts": {service, or "" for all: how often asked for},
+     "identify": how often it was to show which device it is}
 
 `data` is there for deltas of up to INLINE_BYTES; others are at /delta/<base>/<commit>. The ETag is not about the delta:
-who got there by it is asked to do nothing. A service is to be restarted when its number has grown. An answer comes
-within Picket-Wait (WAIT_SECONDS at most) and, where a delta is made just then, HOLD_SECONDS of
-picket_fleet.server.deltas; it is compressed against the agent's last one if it asks so (.compression).
+who got there by it is asked to do nothing. A service is to be restarted, and the device to identify itself, when its
+number has grown. An answer comes within Picket-Wait (WAIT_SECONDS at most) and, where a delta is made just then,
+HOLD_SECONDS of picket_fleet.server.deltas; it is compressed against the agent's last one if it asks so (.compression).
 """
 
 import asyncio
@@ -68,6 +69,7 @@ async def _for_agent(request: web.Request, server: Server, device: Device) -> we
         known = {
             "state": _state(server, device, release),
             "restarts": devices.restarts(server.database, device.id),
+            "identify": devices.identifications(server.database, device.id),
         }
         etag = _etag(_encode(known))
         if not _has(request, etag):
@@ -90,7 +92,8 @@ def _state(server: Server, device: Device, release: Release | None) -> dict[str,
         composition = releases.composition(database, release.id)
         target = Target(release, releases.images(database, release.id), composition)
     application = Application(fleet.get(database).uuid, configuration.name, configuration.registry)
-    return document(application, device, target, variables.concerning(database, device.id))
+    own = variables.concerning(database, device.id)
+    return document(application, device, target, own, devices.stopped(database, device.id))
 
 
 async def _announced(server: Server, device: Device, release: Release) -> dict[str, Any] | None:

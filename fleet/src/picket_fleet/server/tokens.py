@@ -39,9 +39,17 @@ class Tokens:
         """Draw the secret."""
         self._secret = secrets.token_bytes(32)
 
-    def issue(self, subject: str, audience: str, repositories: Iterable[str], now: float) -> str:
-        """Return a token that lets a device pull from these repositories."""
-        claims = Claims(subject, audience, now + GOOD_SECONDS, [Access(name) for name in repositories])
+    def issue(
+        self,
+        subject: str,
+        audience: str,
+        repositories: Iterable[str],
+        now: float,
+        actions: tuple[str, ...] = ("pull",),
+    ) -> str:
+        """Return a token that lets a device pull from these repositories, or a person push to them."""
+        allowed = [Access(name, actions=actions) for name in repositories]
+        claims = Claims(subject, audience, now + GOOD_SECONDS, allowed)
         signed = f"{_part({'alg': 'HS256', 'typ': 'JWT'})}.{_part(claims)}"
         return f"{signed}.{self._sign(signed)}"
 

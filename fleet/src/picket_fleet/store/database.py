@@ -8,8 +8,7 @@ from typing import Any
 
 from picket_fleet.errors import FleetError
 
-VERSION = 1
-SCHEMA = """
+SCHEMA = """  -- version 1
 CREATE TABLE fleet (                         -- one row
     id INTEGER PRIMARY KEY CHECK (id = 1), uuid TEXT NOT NULL, pinned_release INTEGER REFERENCES release);
 CREATE TABLE service (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE);
@@ -62,24 +61,67 @@ CREATE TABLE log (
     message TEXT NOT NULL);
 CREATE INDEX log_of_device ON log (device, id);
 """
+UPGRADES = (  # each takes a file to the next version; a new file goes through all of them
+    """
+CREATE TABLE stopped (                       -- services that a person has stopped on a device
+    device INTEGER NOT NULL REFERENCES device ON DELETE CASCADE, service TEXT NOT NULL, PRIMARY KEY (device, service));
+CREATE TABLE identify (                      -- how often a device was to show which one it is
+    device INTEGER PRIMARY KEY REFERENCES device ON DELETE CASCADE, serial INTEGER NOT NULL);
+""",
+    """
+CREATE TABLE following (                     -- one row: how the fleet comes to follow a release
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    policy TEXT,                             -- JSON: picket_fleet.releases.policy; NULL: everybody at once
+    settled_release INTEGER REFERENCES release);  -- the last one that was everybody's
+INSERT INTO following (id) VALUES (1);
+CREATE TABLE rollout (                       -- the last one counts
+    id INTEGER PRIMARY KEY AUTOINCREMENT, release INTEGER NOT NULL REFERENCES release, state TEXT NOT NULL,  -- JSON
+    began_at REAL NOT NULL, ended_at REAL,
+    looked_at REAL NOT NULL);                -- when its devices were judged last
+CREATE TABLE rollout_member (
+    rollout INTEGER NOT NULL REFERENCES rollout ON DELETE CASCADE,
+    device INTEGER NOT NULL REFERENCES device ON DELETE CASCADE, state TEXT NOT NULL,  -- JSON
+    PRIMARY KEY (rollout, device)) WITHOUT ROWID;
+CREATE TABLE health_said (                   -- how often a device's picket_health was said, the same again included
+    device INTEGER PRIMARY KEY REFERENCES device ON DELETE CASCADE, serial INTEGER NOT NULL);
+CREATE TRIGGER health_is_said AFTER INSERT ON device_tag WHEN new.name = 'picket_health' BEGIN
+    INSERT OR REPLACE INTO health_said SELECT new.device,
+        1 + ifnull((SELECT serial FROM health_said WHERE device = new.device), 0); END;
+CREATE TRIGGER health_is_changed AFTER UPDATE OF value ON device_tag WHEN new.name = 'picket_health' BEGIN
+    INSERT OR REPLACE INTO health_said SELECT new.device,
+        1 + ifnull((SELECT serial FROM health_said WHERE device = new.device), 0); END;
+""",
+)
+VERSION = 1 + len(UPGRADES)
 
 
 class Database:
     """One connection, for one thread; rows are mappings by column name."""
 
     def __init__(self, file: Path, *, create: bool = False) -> None:
-        """Open the file, or (`create`) make it; raises FleetError for one that is not there or of another version."""
+        """Open the file, bring it up to date, or (`create`) make it; raises FleetError for none, or a newer one."""
         if not create and not file.exists():
             raise FleetError(f"{file}: no fleet lives here ('fleet init' makes one)")
         self._connection = sqlite3.connect(file, isolation_level=None, timeout=10)
         self._connection.row_factory = sqlite3.Row
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA foreign_keys = ON")
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if create and version == 0:
-            self._connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-        elif version != VERSION:
-            raise FleetError(f"{file}: version {version}, where {VERSION} is expected")
+        if create and self._version == 0:
+            self._connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = 1; COMMIT;")
+        if not 1 <= self._version <= VERSION:
+            raise FleetError(f"{file}: version {self._version}, where {VERSION} is expected")
+        while self._version < VERSION:
+            self._upgrade()
+
+    @contextmanager
+    def soon(self) -> Iterator[None]:
+        """As `transaction`, for what may be lost with the power: the disk is not waited for."""
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            with self.transaction():
+                yield
+        finally:
+            self._connection.execute("PRAGMA synchronous = FULL")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -121,3 +163,27 @@ class Database:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    @property
+    def _version(self) -> int:
+        version: int = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        return version
+
+    def _upgrade(self) -> None:
+        """Take the file one version on, unless another process has done so meanwhile."""
+        with self.transaction():
+            version = self._version
+            if version < VERSION:
+                for statement in _statements(UPGRADES[version - 1]):
+                    self._connection.execute(statement)
+                self._connection.execute(f"PRAGMA user_version = {version + 1}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Split a script; `executescript` would end the transaction."""
+    statement = ""
+    for line in script.splitlines():
+        statement += f"{line}\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

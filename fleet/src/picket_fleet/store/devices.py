@@ -118,10 +118,10 @@ def remove(database: Database, device: int) -> None:
 
 
 def take_over(database: Database, old: int, new: int) -> None:
-    """Give one device's name, pin, variables and tags to another, and forget the first."""
+    """Give one device's name, pin, variables, tags and stopped services to another, and forget the first."""
     with database.transaction():
         was = get(database, old)
-        for table in ("variable", "device_tag"):
+        for table in ("variable", "device_tag", "stopped"):
             database.run(f"DELETE FROM {table} WHERE device = ?", new)
             database.run(f"UPDATE {table} SET device = ? WHERE device = ?", new, old)
         remove(database, old)
@@ -170,6 +170,32 @@ def restarts(database: Database, device: int) -> dict[str, int]:
     """Return how often each service ("": all) was to be restarted: a device restarts one whose number has grown."""
     rows = database.all("SELECT service, serial FROM restart WHERE device = ? ORDER BY service", device)
     return dict(tuple(row) for row in rows)
+
+
+def stop(database: Database, device: int, service: str) -> None:
+    """Have a service of a device stop, and stay so with every release until `start`."""
+    database.run("INSERT OR IGNORE INTO stopped VALUES (?, ?)", device, service)
+
+
+def start(database: Database, device: int, service: str) -> None:
+    """Let a service of a device run again."""
+    database.run("DELETE FROM stopped WHERE device = ? AND service = ?", device, service)
+
+
+def stopped(database: Database, device: int) -> set[str]:
+    """Return the services of a device that are to stay stopped."""
+    return {row["service"] for row in database.all("SELECT service FROM stopped WHERE device = ?", device)}
+
+
+def identify(database: Database, device: int) -> None:
+    """Have a device show which one it is."""
+    database.run("INSERT INTO identify VALUES (?, 1) ON CONFLICT DO UPDATE SET serial = serial + 1", device)
+
+
+def identifications(database: Database, device: int) -> int:
+    """Return how often a device was to show which one it is: it does when the number has grown."""
+    row = database.one("SELECT serial FROM identify WHERE device = ?", device)
+    return row["serial"] if row else 0
 
 
 def _the_one(database: Database, condition: str, value: Any) -> Device:

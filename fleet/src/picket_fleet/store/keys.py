@@ -63,9 +63,14 @@ def holder(database: Database, kind: str, key: str, now: float) -> str | None:
 
 def find(database: Database, kind: str, key: str, now: float) -> Token | None:
     """Return a token of that kind that is good now, else None."""
+    return of_digest(database, kind, digest_of(key), now)
+
+
+def of_digest(database: Database, kind: str, digest: str, now: float) -> Token | None:
+    """Return a token of that kind and digest that is good now, else None."""
     row = database.one(
         f"SELECT {COLUMNS} FROM token WHERE digest = ? AND kind = ? AND ifnull(expires_at > ?, TRUE)",
-        *(digest_of(key), kind, now),
+        *(digest, kind, now),
     )
     return Token(**row) if row else None
 

@@ -11,7 +11,7 @@ import hashlib
 import re
 import secrets
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -19,7 +19,7 @@ import msgspec
 from picket_fleet.errors import FleetError
 from picket_fleet.releases import manifest, version
 from picket_fleet.releases.version import Candidate
-from picket_fleet.store import fleet
+from picket_fleet.store import fleet, rollouts
 from picket_fleet.store.database import Database
 from picket_fleet.store.devices import Device
 
@@ -80,11 +80,16 @@ def new_commit_id() -> str:
     return commit_id
 
 
-def begin(database: Database, semver: str, now: float, commit_id: str = "") -> Release:
-    """Note that a release is being built; its commit id may be one that `new_commit_id` gave before."""
+def begin(
+    database: Database, semver: str, now: float, commit_id: str = "", composition: Mapping[str, Any] | None = None
+) -> Release:
+    """Note that a release is being built; its commit id may be one that `new_commit_id` gave before.
+
+    One that has its `composition` already is built elsewhere.
+    """
     number = database.run(
-        "INSERT INTO release (commit_id, semver, status, started_at) VALUES (?, ?, 'running', ?)",
-        *(commit_id or new_commit_id(), semver, now),
+        "INSERT INTO release (commit_id, semver, status, started_at, composition) VALUES (?, ?, 'running', ?, ?)",
+        *(commit_id or new_commit_id(), semver, now, msgspec.json.encode(composition or {}).decode()),
     )
     return get(database, number)
 
@@ -161,12 +166,16 @@ def target_of(database: Database, device: Device | None) -> Release | None:
     )
     pins = device.pinned_release if device else None, fleet.get(database).pinned_release
     followed = version.target(*pins, [_candidate(_read(row)) for row in newest])
+    if followed is not None and pins == (None, None):
+        followed = rollouts.followed(database, followed, device.id if device else None)
     return None if followed is None else get(database, followed)
 
 
 def previous(database: Database, device: Device | None = None) -> Release | None:
     """Return the last good release before the one that the fleet (or a device) is to run: what it is rolled back to."""
     current = target_of(database, device)
+    if device is None and rollouts.is_under_way(database):
+        return current  # that is what those run that have not got the new one
     older = (r for r in everyone(database) if current and (r.started_at, r.id) < (current.started_at, current.id))
     number = version.latest(map(_candidate, older))
     return None if number is None else get(database, number)
@@ -191,6 +200,14 @@ def images(database: Database, number: int) -> list[Image]:
 def services_by_id(database: Database) -> dict[int, str]:
     """Return the names of all services by their ids."""
     return dict(tuple(row) for row in database.all("SELECT id, name FROM service"))
+
+
+def service_id(database: Database, name: str) -> int:
+    """Return the id of a service; it has one from the first time that it is asked for."""
+    database.run("INSERT OR IGNORE INTO service (name) VALUES (?)", name)
+    row = database.one("SELECT id FROM service WHERE name = ?", name)
+    assert row
+    return int(row["id"])
 
 
 def has_location(database: Database, location: str) -> bool:
