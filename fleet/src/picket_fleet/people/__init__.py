@@ -1,0 +1,1 @@
+"""What people see and do, whichever way they come: by the command line, or by the page."""
