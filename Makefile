@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 READY := $(VENV)/.ready
+PAGE := fleet/src/picket_fleet/page/static/index.html
 PROJECTS := shared base simulator fleet $(sort $(patsubst %/,%,$(dir $(wildcard services/*/pyproject.toml))))
 # What runs on a device: the images hold what these need, and nothing else.
 SHIPPED := $(shell sed -n 's/^name = "\(.*\)"/\1/p' $(addsuffix /pyproject.toml,$(filter-out simulator fleet,$(PROJECTS))))
@@ -12,7 +13,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export UV_NO_PROGRESS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run image up down base-image test check format bench soak docs lock clean
+.PHONY: help setup page run image up down base-image test check format bench soak docs lock clean
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -29,6 +30,13 @@ $(UV):
 $(READY): $(UV) requirements.lock pyproject.toml $(addsuffix /pyproject.toml,$(PROJECTS))
 	@$(UV) pip install --quiet --require-hashes --requirement requirements.lock
 	@$(UV) pip install --quiet --no-deps $(addprefix --editable ./,$(PROJECTS))
+	@touch $@
+
+page: $(PAGE)  ## the web page of `fleet serve`, with npm: into the package, before it is installed elsewhere
+
+$(PAGE): fleet/page/package-lock.json fleet/page/build.js fleet/page/tsconfig.json $(wildcard fleet/page/src/*)
+	@command -v npm >/dev/null || { echo "picket: npm is needed (Debian: npm, with nodejs >= 18)" >&2; exit 1; }
+	@cd fleet/page && npm ci --ignore-scripts --no-fund --no-audit --silent && npm run --silent check && npm run --silent build
 	@touch $@
 
 run: $(READY)  ## the whole release on this machine: simulator, broker, every service (Ctrl-C stops it)
@@ -85,4 +93,4 @@ lock: $(UV)  ## resolve anew and write requirements.lock
 	@rm -f $(READY)
 
 clean:  ## remove the environment and everything the release wrote
-	@rm -rf $(VENV) var
+	@rm -rf $(VENV) var fleet/page/node_modules $(dir $(PAGE))

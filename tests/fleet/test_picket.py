@@ -3,6 +3,7 @@
 The chips are simulated: the simulator is one service more, as on a development machine.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -51,6 +52,18 @@ def test_picket_runs_on_every_device_and_an_edited_line_replaces_its_service_alo
     for before, after in zip(first.containers, second.containers, strict=True):
         assert {name for name in after if after[name] != before[name]} == {"automation"}
     assert max(second.received_bytes) < 20_000
+
+
+def test_what_picket_says_of_its_health_reaches_the_fleet(town: Town, tell: Callable[[str], None]) -> None:
+    def tags() -> dict[str, str]:
+        found: dict[str, str] = json.loads(town.fleet("device", town.devices[0].name, "--json"))["tags"]
+        return found
+
+    wait_for("its health", lambda: tags().get("picket_health", "starting") != "starting", 180)
+
+    tell(f"Picket says of itself: {tags()}")
+    assert "gpio-input" not in tags()["picket_health"]
+    assert tags()["picket_version"]
 
 
 def test_on_a_device_a_walk_becomes_one_event_and_turns_the_light_on(town: Town) -> None:

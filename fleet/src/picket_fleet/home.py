@@ -7,7 +7,7 @@
     repository.git/                 what is pushed; picket_fleet.remote makes it
     layers/<diff id>.tar.zst        the layers of all releases
     deltas/<commit>-<commit>        from a release to another
-    builds/                         scratch
+    builds/<commit>.log             what the build of a release said; else scratch
 
 Use: `create(folder, Configuration(...))` once, `home = load(folder)` ever after; `home.database()` for each thread.
 """
@@ -96,6 +96,10 @@ class Home:
     def builds(self) -> Path:
         """Return the folder for scratch."""
         return self.folder / "builds"
+
+    def build_log(self, commit_id: str) -> Path:
+        """Return where what the build of a release said is kept; raises FleetError for what is no commit id."""
+        return self.builds / f"{_checked(COMMIT, commit_id)}.log"
 
     @property
     def certificate(self) -> Path:

@@ -93,7 +93,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     time.tzset()
     numbers = itertools.count(1)
     monkeypatch.setattr(releases, "new_commit_id", lambda: f"{next(numbers)}abc" * 8)
-    monkeypatch.setattr("picket_fleet.cli.session.time", SimpleNamespace(time=lambda: NOW))
+    monkeypatch.setattr("picket_fleet.people.session.time", SimpleNamespace(time=lambda: NOW))
     return House(tmp_path / "fleet")
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from picket_fleet.cli import session
 from picket_fleet.cli.commands import parser
+from picket_fleet.people import session
 
 FLEET = [sys.executable, "-c", "import sys; from picket_fleet.cli import main; sys.exit(main())"]
 

@@ -77,3 +77,22 @@ def test_a_restart_is_asked_for(run: Any, house: Any) -> None:
 
     assert devices.restarts(house.database, house.hall.id) == {"web": 1}
     assert devices.restarts(house.database, house.shed.id) == {"": 1}
+
+
+def test_a_service_is_stopped_and_started(run: Any, house: Any) -> None:
+    assert run("stop", "hall", "--service", "web").out == "hall stops web now; it stays so until 'fleet start'\n"
+    assert devices.stopped(house.database, house.hall.id) == {"web"}
+
+    assert run("start", "hall", "--service", "web").out == "hall starts web now\n"
+    assert devices.stopped(house.database, house.hall.id) == set()
+    assert run("start", "hall", "--service", "web").err.startswith("fleet: web was not stopped on hall")
+    assert run("stop", "hall", "--service", "wbe").err == "fleet: wbe: no such service; there is relay, web\n"
+    assert run("stop", "hall").code == 2
+
+
+def test_a_device_is_asked_which_one_it_is(run: Any, house: Any) -> None:
+    assert run("identify", "hall").code == 0
+    assert run("identify", "shed").err == "fleet: shed is offline\n"
+
+    assert devices.identifications(house.database, house.hall.id) == 1
+    assert devices.identifications(house.database, house.shed.id) == 0

@@ -2,7 +2,8 @@
 
 import pytest
 
-from picket_fleet.cli.tables import ago, printable, size, span, table
+from picket_fleet.cli.tables import table
+from picket_fleet.people.wording import ago, printable, size, span
 
 HEADER = ["NAME", "NOTE"]
 

@@ -3,7 +3,9 @@
     commands  the parser of all, and how one is run
     serving   init, serve
     show      devices, device, releases, release
-    steer     pin, rollback, invalidate, finalize, restart
+    steer     pin, rollback, invalidate, finalize, restart, stop, start, identify
+    rollout   rollout; rollout policy, continue, halt, undo
+    preview   preview
     rename    rename, tag, note, remove
     env       env set, unset, list
     log       logs

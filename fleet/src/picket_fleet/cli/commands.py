@@ -5,9 +5,9 @@ import os
 import sqlite3
 from pathlib import Path
 
-from picket_fleet.cli import env, joining, log, rename, serving, show, steer
-from picket_fleet.cli.session import Session
+from picket_fleet.cli import env, joining, log, preview, rename, rollout, serving, show, steer
 from picket_fleet.errors import FleetError
+from picket_fleet.people.session import Session
 
 DESCRIPTION = "The fleet remote: git push builds a release and sends each device only the difference."
 EPILOG = """A release is named by its version, the beginning of its commit id, or "latest"; a device by its name or the
@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
     for place, default in ((fleet, None), (folder, argparse.SUPPRESS)):
         place.add_argument("--fleet", metavar="DIR", type=Path, default=default, help="(else $PICKET_FLEET, else here)")
     commands = fleet.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for room in (serving, show, steer, rename, env, log, joining):
+    for room in (serving, show, steer, rollout, preview, rename, env, log, joining):
         room.add(commands, folder)
     return fleet
 

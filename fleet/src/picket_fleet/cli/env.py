@@ -4,12 +4,12 @@ import argparse
 import getpass
 import sys
 
-from picket_fleet.cli import names
-from picket_fleet.cli.session import Commands, Session
+from picket_fleet.cli.subcommands import Commands
 from picket_fleet.cli.tables import as_json, table, width
 from picket_fleet.errors import FleetError
+from picket_fleet.people import steering
+from picket_fleet.people.session import Session
 from picket_fleet.store import devices, variables
-from picket_fleet.store.variables import Variable
 
 MASK = "********"
 
@@ -36,34 +36,20 @@ def add(commands: Commands, folder: argparse.ArgumentParser) -> None:
 
 
 def _set(session: Session, arguments: argparse.Namespace) -> None:
-    device, service = _scope(session, arguments)
+    steering.scope(session, *_scope(arguments))  # before anything is read
     unsaid = [text for text in arguments.variables if "=" not in text]
     if len(unsaid) > 1:
         raise FleetError(f"{', '.join(unsaid)}: one value at a time is read from stdin")
-    given = [Variable(device, service, *_name_and_value(text)) for text in arguments.variables]
-    for variable in given:
-        variables.check(variable)
-    with session.database.transaction():
-        for variable in given:
-            variables.put(session.database, variable)
-    print(f"{', '.join(variable.name for variable in given)}: set {_reach(arguments)}")
+    values = dict(_name_and_value(text) for text in arguments.variables)
+    print(steering.set_variables(session, values, *_scope(arguments)))
 
 
 def _unset(session: Session, arguments: argparse.Namespace) -> None:
-    device, service = _scope(session, arguments)
-    with session.database.transaction():
-        for name in arguments.names:
-            try:
-                variables.remove(session.database, device, service, name)
-            except FleetError as error:
-                elsewhere = any(variable.name == name for variable in variables.everywhere(session.database))
-                hint = f"; it is set elsewhere ('fleet env list'), not {_reach(arguments)}" if elsewhere else ""
-                raise FleetError(f"{error}{hint}") from None
-    print(f"{', '.join(arguments.names)}: removed {_reach(arguments)}")
+    print(steering.unset_variables(session, arguments.names, *_scope(arguments)))
 
 
 def _list(session: Session, arguments: argparse.Namespace) -> None:
-    device, service = _scope(session, arguments)
+    device, service = steering.scope(session, *_scope(arguments))
     called = {device.id: device.name for device in devices.everyone(session.database)}
     reach = variables.concerning(session.database, device) if device else variables.everywhere(session.database)
     listed = [
@@ -87,14 +73,8 @@ def _list(session: Session, arguments: argparse.Namespace) -> None:
         print("no variables are set")
 
 
-def _scope(session: Session, arguments: argparse.Namespace) -> tuple[int | None, str]:
-    """Return the id of the device and the service that are meant; None and "" for all."""
-    device = names.device(session.database, arguments.device).id if arguments.device else None
-    return device, names.service(session.database, arguments.service) if arguments.service else ""
-
-
-def _reach(arguments: argparse.Namespace) -> str:
-    return f"for {arguments.service or 'all services'} on {arguments.device or 'all devices'}"
+def _scope(arguments: argparse.Namespace) -> tuple[str, str]:
+    return arguments.service or "", arguments.device or ""
 
 
 def _name_and_value(text: str) -> tuple[str, str]:

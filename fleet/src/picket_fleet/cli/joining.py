@@ -1,13 +1,15 @@
 """Let machines join the fleet, and people push to it."""
 
 import argparse
-import secrets
 
-from picket_fleet.cli import names
-from picket_fleet.cli.session import Commands, Session
-from picket_fleet.cli.tables import as_json, span, table, timestamp, width
+from picket_fleet.cli.subcommands import Commands
+from picket_fleet.cli.tables import as_json, table, width
 from picket_fleet.errors import FleetError
-from picket_fleet.store import devices, keys
+from picket_fleet.people import inviting, names
+from picket_fleet.people.inviting import Invitation
+from picket_fleet.people.session import Session
+from picket_fleet.people.wording import span, timestamp
+from picket_fleet.store import keys
 
 HOURS = 24.0
 
@@ -32,10 +34,10 @@ def add(commands: Commands, folder: argparse.ArgumentParser) -> None:
     )
     replace.add_argument("device", metavar="DEVICE")
     replace.set_defaults(run=_replace)
-    token = commands.add_parser("token", help="who may push, and join").add_subparsers(
+    token = commands.add_parser("token", help="who may push and use the page, and who may join").add_subparsers(
         dest="operation", required=True, metavar="WHAT"
     )
-    new = token.add_parser("new", help="let somebody push", parents=[folder, asked])
+    new = token.add_parser("new", help="let somebody push, and use the page", parents=[folder, asked])
     new.add_argument("name", metavar="NAME")
     new.add_argument("--days", type=float, metavar="N", help="how long it is good (until it is revoked)")
     new.set_defaults(run=_new)
@@ -46,51 +48,23 @@ def add(commands: Commands, folder: argparse.ArgumentParser) -> None:
 
 
 def _join(session: Session, arguments: argparse.Namespace) -> None:
-    name = arguments.name
-    if name is not None:
-        names.check_new(name)
-        if any(device.name == name for device in devices.everyone(session.database)):
-            raise FleetError(f"there is a device named {name!r} already: 'fleet replace' gives its place to another")
-    called = f"join {name or secrets.token_hex(3)}"
-    _give_out(session, arguments, called, device_name=name)
+    _show(session, inviting.invite(session, arguments.name or "", hours=arguments.hours), arguments)
 
 
 def _replace(session: Session, arguments: argparse.Namespace) -> None:
-    device = names.device(session.database, arguments.device)
-    if device.is_online(session.now):
-        raise FleetError(f"{device.name} is online: nobody takes a living device's place")
-    _give_out(session, arguments, f"replace {device.name}", replaces=device.id)
+    _show(session, inviting.replace(session, arguments.device, hours=arguments.hours), arguments)
 
 
-def _give_out(
-    session: Session,
-    arguments: argparse.Namespace,
-    called: str,
-    *,
-    device_name: str | None = None,
-    replaces: int | None = None,
-) -> None:
-    """Give out a provisioning key in place of an earlier one of that name, and print what is done with it."""
-    expires_at = session.now + _positive(arguments.hours) * 3600
-    with session.database.transaction():
-        for token in keys.everyone(session.database):
-            is_over = token.expires_at is not None and token.expires_at <= session.now
-            if token.name == called or (token.kind == keys.PROVISIONING and is_over):
-                keys.revoke(session.database, token.name)
-        key = keys.give_out(
-            *(session.database, keys.PROVISIONING, called, expires_at), device_name=device_name, replaces=replaces
-        )
-    address, fingerprint = session.home.configuration.address, session.home.fingerprint()
-    command = f"fleet device join {address} --fingerprint {fingerprint} --key {key}"
+def _show(session: Session, invitation: Invitation, arguments: argparse.Namespace) -> None:
     if arguments.json:
-        said = {"address": address, "fingerprint": fingerprint, "key": key, "expires_at": timestamp(expires_at)}
-        print(as_json({**said, "command": command}))
+        said = {**invitation._asdict(), "expires_at": timestamp(invitation.expires_at)}
+        print(as_json({**said, "command": invitation.command}))
         return
-    print(f"Within {span(expires_at - session.now)}, on the new device:\n\n  sudo {command}\n")
+    print(f"Within {span(invitation.expires_at - session.now)}, on the new device:\n\n  sudo {invitation.command}\n")
 
 
 def _new(session: Session, arguments: argparse.Namespace) -> None:
-    expires_at = None if arguments.days is None else session.now + _positive(arguments.days) * 86_400
+    expires_at = None if arguments.days is None else session.now + inviting.positive(arguments.days) * 86_400
     token = keys.give_out(session.database, keys.PERSON, arguments.name, expires_at)
     configuration = session.home.configuration
     remote = f"{configuration.address}/git/{configuration.name}.git"
@@ -103,7 +77,8 @@ def _new(session: Session, arguments: argparse.Namespace) -> None:
         f"Copy {session.home.certificate} to where the push comes from, and there:\n\n"
         f'  git config --global http.{configuration.address}/.sslCAInfo "$PWD/{session.home.certificate.name}"\n'
         f"  git remote add fleet {remote}\n"
-        f"  git push fleet main          as any user; the token is the password"
+        f"  git push fleet main          as any user; the token is the password\n\n"
+        f"In a browser, it logs in at {configuration.address}/"
     )
 
 
@@ -142,9 +117,3 @@ def _left(token: keys.Token, now: float) -> str:
     if token.expires_at is None:
         return "never"
     return f"in {span(token.expires_at - now)}" if token.expires_at > now else "expired"
-
-
-def _positive(number: float) -> float:
-    if not 0 < number < 100_000:
-        raise FleetError(f"{number:g}: expected how long, more than 0")
-    return number

@@ -3,10 +3,12 @@
 import argparse
 import time
 
-from picket_fleet.cli import names
-from picket_fleet.cli.session import Commands, Session
-from picket_fleet.cli.tables import as_json_line, moment, printable, timestamp
+from picket_fleet.cli.subcommands import Commands
+from picket_fleet.cli.tables import as_json_line
 from picket_fleet.errors import FleetError
+from picket_fleet.people import names
+from picket_fleet.people.session import Session
+from picket_fleet.people.wording import moment, printable, timestamp
 from picket_fleet.store import logs
 from picket_fleet.store.logs import Line
 

@@ -2,10 +2,10 @@
 
 import argparse
 
-from picket_fleet.cli import names
-from picket_fleet.cli.session import Commands, Session
+from picket_fleet.cli.subcommands import Commands
 from picket_fleet.errors import FleetError
-from picket_fleet.store import devices, releases
+from picket_fleet.people import steering
+from picket_fleet.people.session import Session
 
 
 def add(commands: Commands, folder: argparse.ArgumentParser) -> None:
@@ -30,34 +30,20 @@ def add(commands: Commands, folder: argparse.ArgumentParser) -> None:
 
 
 def _rename(session: Session, arguments: argparse.Namespace) -> None:
-    device = names.device(session.database, arguments.device)
-    names.check_new(arguments.name)
-    devices.rename(session.database, device.id, arguments.name)
-    print(f"{device.name} is {arguments.name} now")
+    print(steering.rename(session, arguments.device, arguments.name))
 
 
 def _tag(session: Session, arguments: argparse.Namespace) -> None:
     wrong = [text for text in arguments.tags if "=" not in text]
     if wrong:
         raise FleetError(f"{wrong[0]}: expected NAME=VALUE")
-    put = releases.tag if arguments.release else devices.tag
-    which = names.release if arguments.release else names.device
-    with session.database.transaction():
-        number = which(session.database, arguments.what).id
-        for name, _, value in (text.partition("=") for text in arguments.tags):
-            put(session.database, number, name, value or None)
-    print(f"{arguments.what}: {', '.join(arguments.tags)}")
+    put = steering.tag_release if arguments.release else steering.tag_device
+    print(put(session, arguments.what, {name: value for name, _, value in (t.partition("=") for t in arguments.tags)}))
 
 
 def _note(session: Session, arguments: argparse.Namespace) -> None:
-    release = names.release(session.database, arguments.release)
-    releases.annotate(session.database, release.id, arguments.text)
-    print(f"{release.version}: {arguments.text}")
+    print(steering.note(session, arguments.release, arguments.text))
 
 
 def _remove(session: Session, arguments: argparse.Namespace) -> None:
-    device = names.device(session.database, arguments.device)
-    if device.is_online(session.now) and not arguments.force:
-        raise FleetError(f"{device.name} is online: stop its agent first, or --force")
-    devices.remove(session.database, device.id)
-    print(f"{device.name} is forgotten")
+    print(steering.remove(session, arguments.device, arguments.force))

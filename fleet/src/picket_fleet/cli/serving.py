@@ -5,9 +5,10 @@ import logging
 from pathlib import Path
 
 from picket_fleet import home
-from picket_fleet.cli.session import Commands, Session
+from picket_fleet.cli.subcommands import Commands
 from picket_fleet.errors import FleetError
 from picket_fleet.home import Configuration
+from picket_fleet.people.session import Session
 from picket_fleet.remote import repository
 
 

@@ -4,10 +4,14 @@ import argparse
 from datetime import datetime
 from typing import Any
 
-from picket_fleet.cli import names, views
-from picket_fleet.cli.session import Commands, Session
-from picket_fleet.cli.tables import ago, as_json, block, moment, size, table, width
-from picket_fleet.store import devices
+from picket_fleet.cli.rollout import headline
+from picket_fleet.cli.subcommands import Commands
+from picket_fleet.cli.tables import as_json, block, table, width
+from picket_fleet.people import names, views
+from picket_fleet.people.session import Session
+from picket_fleet.people.wording import ago, moment, size
+from picket_fleet.releases.rollout import Phase
+from picket_fleet.store import devices, rollout_view
 
 
 def add(commands: Commands, folder: argparse.ArgumentParser) -> None:
@@ -26,7 +30,12 @@ def add(commands: Commands, folder: argparse.ArgumentParser) -> None:
 
 
 def _devices(session: Session, arguments: argparse.Namespace) -> None:
-    every = [views.device(session.database, device, session.now) for device in devices.everyone(session.database)]
+    rolling = rollout_view.view(session.database)
+    members = {one["uuid"]: one for one in (rolling["rollout"] or {}).get("devices", ())}
+    every = [
+        {**views.device(session.database, device, session.now), "rollout": _member(members.get(device.uuid))}
+        for device in devices.everyone(session.database)
+    ]
     if arguments.json:
         print(as_json(every))
     elif not every:
@@ -37,6 +46,13 @@ def _devices(session: Session, arguments: argparse.Namespace) -> None:
             for view in every
         ]
         print(table(["NAME", "STATE", "RELEASE", "TARGET", "SEEN"], rows, width()))
+        if rolling["rollout"] and rolling["rollout"]["phase"] != Phase.DONE:
+            print(f"\nrollout: {headline(rolling)} ('fleet rollout')")
+
+
+def _member(one: views.View | None) -> views.View | None:
+    """Return how a device is doing in the rollout, None for one that is in none."""
+    return {name: one[name] for name in ("stage", "state", "why")} if one else None
 
 
 def _device(session: Session, arguments: argparse.Namespace) -> None:

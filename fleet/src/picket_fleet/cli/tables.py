@@ -1,10 +1,11 @@
-"""Text for people: aligned tables that a narrow terminal takes too, times and sizes in words."""
+"""Text for a terminal: aligned tables that a narrow one takes too, and JSON."""
 
 import json
 import shutil
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
+
+from picket_fleet.people.wording import printable
 
 GAP = "  "
 ENDLESS = 1_000_000
@@ -34,11 +35,6 @@ def block(pairs: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"{name.ljust(longest)}{GAP}{printable(value)}" for name, value in pairs if value)
 
 
-def printable(text: str) -> str:
-    """Return text without what could steer a terminal: it may come from a device."""
-    return "".join(character if character.isprintable() else " " for character in text)
-
-
 def as_json(value: Any) -> str:
     """Return JSON, indented."""
     return json.dumps(value, indent=2, ensure_ascii=False)
@@ -47,34 +43,3 @@ def as_json(value: Any) -> str:
 def as_json_line(value: Any) -> str:
     """Return JSON in one line."""
     return json.dumps(value, ensure_ascii=False)
-
-
-def ago(then: float | None, now: float) -> str:
-    """Say how long ago a time was: "5 min ago"."""
-    return "never" if then is None else f"{span(max(0.0, now - then))} ago"
-
-
-def span(seconds: float) -> str:
-    """Say how long a time is, in its largest unit: "5 min"."""
-    for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= length * (2 if unit == "days" else 1):
-            return f"{int(seconds // length)} {unit}"
-    return f"{int(seconds)} s"
-
-
-def size(count: float) -> str:
-    """Say how many bytes: "9.3 kB"."""
-    for unit, length in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= length:
-            return f"{count / length:.1f} {unit}"
-    return f"{count:.0f} B"
-
-
-def moment(time: float) -> str:
-    """Write a time as the clock here shows it."""
-    return datetime.fromtimestamp(time, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def timestamp(time: float | None) -> str | None:
-    """Write a time for programs: ISO 8601, UTC."""
-    return None if time is None else datetime.fromtimestamp(time, UTC).isoformat(timespec="seconds")
