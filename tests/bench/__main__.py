@@ -5,7 +5,19 @@ import sys
 
 from tests.bench.figures import line, progress
 
-NAMES = ("sampling", "filter", "latency", "outputs", "journal", "collectors", "memory", "start", "release", "deltas")
+NAMES = (
+    "sampling",
+    "filter",
+    "latency",
+    "outputs",
+    "journal",
+    "collectors",
+    "memory",
+    "start",
+    "release",
+    "deltas",
+    "fleet",
+)
 
 if __name__ == "__main__":
     chosen = sys.argv[1:] or NAMES
