@@ -9,8 +9,9 @@ import yaml
 
 from fleet.tests.matrix import MATRIX, composition, compositions
 from picket_fleet.compose import check
-from tests.servers.balena import NotInstalledError, balena, install, judge
+from tests.servers.balena import balena, install, judge
 from tests.servers.containers import arguments, build_all, docker
+from tests.servers.npm import NotInstalledError
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 ROOT = Path(__file__).parent.parent

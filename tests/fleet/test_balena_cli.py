@@ -10,6 +10,7 @@ from picket_fleet.store import keys
 from tests.fleet.town import PROJECT, RUNS, Town
 from tests.servers import balena as tools
 from tests.servers.devices import Machine, Site
+from tests.servers.npm import NotInstalledError
 from tests.servers.waiting import wait_for
 
 pytestmark = pytest.mark.slow
@@ -23,7 +24,7 @@ class CommandLine:
     def __init__(self, folder: Path, town: Town) -> None:
         try:
             self._tools = tools.install()
-        except tools.NotInstalledError as error:
+        except NotInstalledError as error:
             pytest.skip(f"*** balena's command line is left out: {error} ***")
         self._folder = folder
         self._settings = {

@@ -2,46 +2,20 @@
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+from tests.servers import npm
 
 WANTED = Path(__file__).parents[1] / "balena"
 INSTALL_SECONDS = 170
 
 
-class NotInstalledError(RuntimeError):
-    """npm is missing, or brings nothing; the text says so for people."""
-
-
 def install() -> Path:
     """Return the folder that holds the tools, after installing them where it is missing; raises NotInstalledError."""
-    lock = (WANTED / "package-lock.json").read_bytes()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / f"picket/balena-tools-{sha256(lock).hexdigest()[:12]}"
-    if folder.exists():
-        return folder
-    npm = shutil.which("npm")
-    if not npm:
-        raise NotInstalledError("npm is not installed")
-    half = folder.with_name(f"{folder.name}.{os.getpid()}")
-    try:
-        shutil.copytree(WANTED, half)
-        done = subprocess.run(
-            [npm, "ci"], cwd=half, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
-        )
-        if done.returncode:
-            raise NotInstalledError(f"npm does not bring balena's tools: {done.stderr[-300:]}")
-        if not folder.exists():  # nobody was quicker
-            half.rename(folder)
-    except subprocess.TimeoutExpired as error:
-        raise NotInstalledError(f"npm did not bring balena's tools within {INSTALL_SECONDS} s") from error
-    finally:
-        shutil.rmtree(half, ignore_errors=True)
-    return folder
+    return npm.install(WANTED, "balena-tools", INSTALL_SECONDS)
 
 
 def judge(tools: Path, compositions: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

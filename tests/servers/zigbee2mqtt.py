@@ -4,12 +4,13 @@ import os
 import platform
 import shutil
 import subprocess
-from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
 import yaml
 
+from tests.servers import npm
+from tests.servers.npm import NotInstalledError
 from tests.servers.waiting import wait_for
 
 WANTED = Path(__file__).parents[1] / "zigbee2mqtt"
@@ -26,37 +27,14 @@ NAMES = {
 }
 
 
-class NotInstalledError(RuntimeError):
-    """npm is missing, or brings nothing; the text says so for people."""
-
-
 def install() -> Path:
-    """Return the folder that holds it, after installing it where it is missing (271 MB); raises NotInstalledError."""
+    """Return the folder that holds it, after installing it where it is missing (271 MB); raises NotInstalledError.
+
+    This machine's own node may be older than Zigbee2MQTT asks for; the one that runs it comes with it.
+    """
     if platform.machine() != "x86_64":
         raise NotInstalledError("the node that is asked for is one for x86-64")
-    lock = (WANTED / "package-lock.json").read_bytes()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / f"picket/zigbee2mqtt-{sha256(lock).hexdigest()[:12]}"
-    if folder.exists():
-        return folder
-    npm = shutil.which("npm")
-    if not npm:
-        raise NotInstalledError("npm is not installed")
-    half = folder.with_name(f"{folder.name}.{os.getpid()}")
-    try:
-        shutil.copytree(WANTED, half)
-        # This machine's own node may be older than Zigbee2MQTT asks for; the one that runs it comes with it.
-        command = [npm, "ci", "--loglevel=error"]
-        done = subprocess.run(command, cwd=half, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
-        if done.returncode:
-            raise NotInstalledError(f"npm does not bring Zigbee2MQTT: {done.stderr[-300:]}")
-        if not folder.exists():  # nobody was quicker
-            half.rename(folder)
-    except subprocess.TimeoutExpired as error:
-        raise NotInstalledError(f"npm did not bring Zigbee2MQTT within {INSTALL_SECONDS} s") from error
-    finally:
-        shutil.rmtree(half, ignore_errors=True)
-    return folder
+    return npm.install(WANTED, "zigbee2mqtt", INSTALL_SECONDS)
 
 
 class Zigbee2Mqtt:

@@ -10,6 +10,7 @@ from fleet.tests.pushing import PROJECT, House, engine
 from fleet.tests.server.conftest import Fleet, fleet, home, serving
 from picket_fleet.store import keys
 from tests.servers import balena as tools
+from tests.servers.npm import NotInstalledError
 from tests.servers.ports import free_ports
 
 __all__ = ["engine", "fleet", "home"]
@@ -23,7 +24,7 @@ class CommandLine:
     def __init__(self, folder: Path, house: House, served: Fleet) -> None:
         try:
             self._tools = tools.install()
-        except tools.NotInstalledError as error:
+        except NotInstalledError as error:
             pytest.skip(f"*** balena's command line is left out: {error} ***")
         self.house, self.fleet, self._folder = house, served, folder
         address = house.home.configuration.address

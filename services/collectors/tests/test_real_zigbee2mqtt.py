@@ -14,9 +14,10 @@ import pytest
 from picket.messages import Reading, decode
 from picket_mosquitto.files import write
 from tests.servers.mosquitto import PROGRAM
+from tests.servers.npm import NotInstalledError
 from tests.servers.release import Release
 from tests.servers.waiting import wait_for
-from tests.servers.zigbee2mqtt import CLIMATE, DOOR, MOTION, PLUG, NotInstalledError, Zigbee2Mqtt, install
+from tests.servers.zigbee2mqtt import CLIMATE, DOOR, MOTION, PLUG, Zigbee2Mqtt, install
 
 pytestmark = [
     pytest.mark.slow,

@@ -16,7 +16,7 @@ from picket_fleet.build.engine import Engine
 from picket_fleet.build.errors import BuildError
 from picket_fleet.build.layers import Layers
 from picket_fleet.build.locks import is_locked, locked
-from picket_fleet.build.log import Kept, keeping
+from picket_fleet.build.log import keeping
 from picket_fleet.build.project import Project, Recipe
 from picket_fleet.build.services import build_all
 from picket_fleet.build.source import Source
@@ -95,11 +95,10 @@ def _build(home: Home, database: Database, order: Order, files: Source, scratch:
     name, device_type, commit_id = home.configuration.name, home.configuration.device_type, releases.new_commit_id()
     read = project.read(files, device_type=device_type, fleet=name, release=commit_id)
     release = releases.begin(database, read.semver, time.time(), commit_id)
-    contexts = _Contexts(files, scratch)
 
     def make(kept: Pusher) -> dict[str, bytes]:
         kept.say(INFO, f"Release {commit_id} of fleet {name}, for {device_type}")
-        return _configs(home, read, contexts, order, kept)
+        return configs_of(home, read, files, scratch, order, kept)
 
     return complete(home, database, release, order, read.composition, make, pusher)
 
@@ -115,50 +114,34 @@ def complete(
 ) -> Release:
     """Have `make` give the configs of a release that has begun, and let devices follow it, or note that it failed."""
     with keeping(home.build_log(release.commit_id), pusher) as kept:
-        return _complete(home, database, release, order, composition, make, kept)
-
-
-def _complete(
-    home: Home,
-    database: Database,
-    release: Release,
-    order: Order,
-    composition: dict[str, Any],
-    make: Callable[[Pusher], dict[str, bytes]],
-    pusher: Kept,
-) -> Release:
-    try:
-        releases.annotate(database, release.id, order.note)
-        for name, value in (("git.sha", order.commit), ("pushed.by", order.person)):
-            if value:
-                releases.tag(database, release.id, name, value)
-        configs = make(pusher)
-        if not order.is_draft:
-            _make_deltas(home, database, release.commit_id, configs, pusher)
-            draft = preview.draft_of(release.commit_id, composition, configs)
-            for line in preview.announced(home, database, draft, time.time()):
-                pusher.say(INFO, line)
-        pusher.confirm()
-        build = Build(composition, configs, is_draft=order.is_draft)
-        published = releases.publish(database, release.id, build, home.sign, time.time())
-        pusher.keep(INFO, f"Release {published.version} is built")
-        return published
-    except BaseException as error:
-        status = "failed" if isinstance(error, Exception) else "cancelled"
-        pusher.keep(INFO, str(error) or "Cancelled")
-        releases.fail(database, release.id, time.time(), status)
-        raise
+        try:
+            releases.annotate(database, release.id, order.note)
+            for name, value in (("git.sha", order.commit), ("pushed.by", order.person)):
+                if value:
+                    releases.tag(database, release.id, name, value)
+            configs = make(kept)
+            if not order.is_draft:
+                _make_deltas(home, database, release.commit_id, configs, kept)
+                draft = preview.draft_of(release.commit_id, composition, configs)
+                for line in preview.announced(home, database, draft, time.time()):
+                    kept.say(INFO, line)
+            kept.confirm()
+            build = Build(composition, configs, is_draft=order.is_draft)
+            published = releases.publish(database, release.id, build, home.sign, time.time())
+            kept.keep(INFO, f"Release {published.version} is built")
+            return published
+        except BaseException as error:
+            status = "failed" if isinstance(error, Exception) else "cancelled"
+            kept.keep(INFO, str(error) or "Cancelled")
+            releases.fail(database, release.id, time.time(), status)
+            raise
 
 
 def configs_of(
     home: Home, read: Project, files: Source, scratch: Path, order: Order, pusher: Pusher
 ) -> dict[str, bytes]:
-    """Build all images of a project and return their normalised configs by service, with their layers kept."""
-    return _configs(home, read, _Contexts(files, scratch), order, pusher)
-
-
-def _configs(home: Home, read: Project, contexts: "_Contexts", order: Order, pusher: Pusher) -> dict[str, bytes]:
     """Build all images; return their normalised configs by service, with their layers in the fleet's folder."""
+    contexts = _Contexts(files, scratch)
     address, platform = home.configuration.engine, PLATFORMS[architecture(home.configuration.device_type)]
 
     def make(recipe: Recipe, speak: Callable[[str], None]) -> str:
