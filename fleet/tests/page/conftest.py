@@ -250,7 +250,7 @@ def client(house: House) -> Iterator[Client]:
     client.http.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop stays around as long as it does, and others want their own
 def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
     words = ["make", "--silent", *([] if AXE.exists() else ["--always-make"]), "page"]
