@@ -35,6 +35,7 @@ HOURS = 24 if os.environ.get("PICKET_SOAK") else 0.5
 WARM_SHARE = 4  # what grows in the first quarter is what anything keeps that has begun
 INTERVAL_SECONDS = 60
 RESIDENT_KILOBYTES = 3000
+THEIR_DESCRIPTORS = 2  # of who serves the collector in this same process, and has not hung up yet
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -81,7 +82,7 @@ def house(site: Site, time: Any) -> House:
 
 def expect_no_growth(house: House) -> None:
     (descriptors, resident), (descriptors_at_the_end, resident_at_the_end) = house.used
-    assert descriptors_at_the_end <= descriptors
+    assert descriptors_at_the_end <= descriptors + THEIR_DESCRIPTORS
     assert resident_at_the_end - resident < RESIDENT_KILOBYTES
 
 
