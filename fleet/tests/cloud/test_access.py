@@ -84,6 +84,16 @@ def test_another_fleet_is_not_here(fleet: Fleet, anna: str) -> None:
     assert (answer.status_code, answer.text) == (404, "there is one fleet here: fleet/house")
 
 
+def test_the_only_good_release_is_not_invalidated(fleet: Fleet, anna: str) -> None:
+    release = fleet.publish()
+
+    answer = fleet.call("PATCH", f"/v7/release({release.id})", anna, json={"is_invalidated": True})
+
+    assert answer.status_code == 400
+    assert "is the only good release" in answer.text
+    assert not releases.get(fleet.database, release.id).is_invalidated
+
+
 class Deploying:
     """A release that is being deployed, by hand."""
 

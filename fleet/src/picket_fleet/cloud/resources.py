@@ -13,6 +13,8 @@ from picket_fleet.cloud import deploy, rows
 from picket_fleet.cloud.access import for_person
 from picket_fleet.cloud.query import Row, Test, UnknownQueryError, folded, select, selector_of
 from picket_fleet.errors import FleetError
+from picket_fleet.people import steering
+from picket_fleet.people.session import Session
 from picket_fleet.server.access import Server
 from picket_fleet.store import devices, fleet, releases, variables
 from picket_fleet.store.variables import Variable
@@ -162,7 +164,8 @@ async def _change_release(server: Server, number: int, fields: Mapping[str, Any]
     if isinstance(note := fields.get("note"), str):
         releases.annotate(server.database, number, note)
     if isinstance(invalid := fields.get("is_invalidated"), bool):
-        releases.invalidate(server.database, number, is_invalidated=invalid)
+        session = Session(server.home, server.database, server.clock())
+        steering.invalidate(session, releases.get(server.database, number).commit_id, undo=not invalid)
     if fields.get("is_final") is True and releases.get(server.database, number).status == "success":
         releases.finalise(server.database, number, server.home.sign)
     if isinstance(status := fields.get("status"), str):
