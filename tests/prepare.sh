@@ -13,6 +13,7 @@ install_packages() {
     command -v ip >/dev/null || [ -x /usr/sbin/ip ] || missing+=(iproute2)
     command -v iptables >/dev/null || [ -x /usr/sbin/iptables ] || missing+=(iptables)
     [ -x /lib/nut/upsd ] && command -v upsrw >/dev/null || missing+=(nut-server nut-client)
+    command -v chromium >/dev/null || missing+=(chromium)
     [ ${#missing[@]} -eq 0 ] && return
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         # The packages would start their servers; the tests start their own.

@@ -18,7 +18,8 @@ def install_packages(names: Sequence[str]) -> None:
     quiet: dict[str, Any] = {"env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, "capture_output": True}
     with suppress(OSError), nothing_started():
         subprocess.run(["apt-get", "update", "-qq"], check=False, **quiet)
-        command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *names]
+        # Two runs of tests stand side by side: one waits for the other's packages.
+        command = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "install", "-y", "-qq", "--no-install-recommends", *names]
         subprocess.run(command, check=False, **quiet)
 
 
