@@ -19,7 +19,8 @@ def install_packages(names: Sequence[str]) -> None:
     with suppress(OSError), nothing_started():
         subprocess.run(["apt-get", "update", "-qq"], check=False, **quiet)
         # Two runs of tests stand side by side: one waits for the other's packages.
-        command = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "install", "-y", "-qq", "--no-install-recommends", *names]
+        patient = ["-o", "DPkg::Lock::Timeout=300"]
+        command = ["apt-get", *patient, "install", "-y", "-qq", "--no-install-recommends", *names]
         subprocess.run(command, check=False, **quiet)
 
 
