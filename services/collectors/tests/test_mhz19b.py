@@ -29,6 +29,7 @@ from picket_collectors.sources.mhz19b import (
     set_range,
 )
 from picket_simulator.mhz19b import Mhz19b as Simulated
+from services.collectors.tests.cable_faults import deaf, garbage, once, unplugged
 
 CONFIG = Config(port="")
 
@@ -298,12 +299,6 @@ def test_what_came_before_the_question_is_no_answer(mhz19b: Any, port: Any, time
     assert sensor.sample() == {"co2_ppm": 636}
 
 
-def once(spoiled: bytes) -> Callable[[bytes], bytes]:
-    """Replace the first bytes heard, and none after."""
-    left = [spoiled]
-    return lambda heard: left.pop() if heard and left else heard
-
-
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -320,21 +315,8 @@ def test_a_passing_fault_is_overcome_and_costs_no_warm_up(mhz19b: Any, port: Any
     assert sensor.sample() == {"co2_ppm": 636}
 
 
-def deaf(port: Any) -> None:
-    port.sensor.receive = lambda _data, _now: b""
-
-
-def garbage(port: Any) -> None:
-    noise = random.Random(1)
-    port.spoil = lambda heard: noise.randbytes(len(heard))
-
-
 def bad_checksums(port: Any) -> None:
     port.spoil = lambda heard: heard[:-1] + bytes([heard[-1] ^ 1]) if heard else heard
-
-
-def unplugged(port: Any) -> None:
-    port.unplugged = True
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from picket_collectors.duty_cycle import BadAir
 from picket_collectors.source import Site, SourceError, Stopped
 from picket_collectors.sources.pms5003 import PASSIVE, READ, SLEEP, WAKE, Config, Data, Pms5003, frames
 from picket_simulator.pms5003 import Pms5003 as Simulated
+from services.collectors.tests.cable_faults import asleep, deaf, garbage, once, unplugged
 
 ALWAYS_ON = Config(port="", interval_seconds=10, warm_up_seconds=5)
 SLEEPING = Config(port="", interval_seconds=600, warm_up_seconds=30)
@@ -203,12 +204,6 @@ def test_what_it_sent_before_the_question_is_no_answer(pms5003: Any, port: Any) 
     assert sensor.sample() == READING
 
 
-def once(spoiled: bytes) -> Callable[[bytes], bytes]:
-    """Replace the first bytes heard, and none after."""
-    left = [spoiled]
-    return lambda heard: left.pop() if heard and left else heard
-
-
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -224,30 +219,12 @@ def test_a_passing_fault_is_overcome(pms5003: Any, port: Any, spoil: Callable[[b
     assert pms5003(ALWAYS_ON).sample() == READING
 
 
-def deaf(port: Any) -> None:
-    port.sensor.receive = lambda _data, _now: b""
-    port.sensor.tick = lambda _now: b""
-
-
-def asleep(port: Any) -> None:
-    port.sensor.awake = False
-
-
-def garbage(port: Any) -> None:
-    noise = random.Random(1)
-    port.spoil = lambda heard: noise.randbytes(len(heard))
-
-
 def bad_checksums(port: Any) -> None:
     port.spoil = lambda heard: heard[:-1] + bytes([heard[-1] ^ 1]) if heard else heard
 
 
 def another_length(port: Any) -> None:
     port.spoil = lambda heard: heard.replace(b"BM\x00\x1c", b"BM\x00\x24")
-
-
-def unplugged(port: Any) -> None:
-    port.unplugged = True
 
 
 def laser_dead(port: Any) -> None:

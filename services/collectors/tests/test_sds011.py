@@ -1,6 +1,5 @@
 """The Nova SDS011: its frames, its duty cycle, and how it behaves with a sensor and a cable that misbehave."""
 
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from picket_collectors.sources.sds011 import (
     Sds011,
     frames,
 )
+from services.collectors.tests.cable_faults import asleep, deaf, garbage, once, unplugged
 
 CASES = sorted((Path(__file__).parent / "golden" / "sds011").iterdir())
 ALWAYS_ON = Config(port="", interval_seconds=10, warm_up_seconds=5)
@@ -129,12 +129,6 @@ def test_closing_puts_the_sensor_to_sleep(sds011: Any, port: Any) -> None:
     assert port.closed
 
 
-def once(spoiled: bytes) -> Callable[[bytes], bytes]:
-    """Replace the first bytes heard, and none after."""
-    left = [spoiled]
-    return lambda heard: left.pop() if heard and left else heard
-
-
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -151,26 +145,8 @@ def test_a_passing_fault_is_overcome(sds011: Any, port: Any, spoil: Callable[[by
     assert sds011(ALWAYS_ON).sample() == {"pm2_5_ug_m3": 8.5, "pm10_ug_m3": 14.2}
 
 
-def deaf(port: Any) -> None:
-    port.sensor.receive = lambda _data, _now: b""
-    port.sensor.tick = lambda _now: b""
-
-
-def asleep(port: Any) -> None:
-    port.sensor.awake = False
-
-
-def garbage(port: Any) -> None:
-    noise = random.Random(1)
-    port.spoil = lambda heard: noise.randbytes(len(heard))
-
-
 def bad_checksums(port: Any) -> None:
     port.spoil = lambda heard: heard.replace(b"\xab", b"\xac")
-
-
-def unplugged(port: Any) -> None:
-    port.unplugged = True
 
 
 def stuck_at_zero(port: Any) -> None:
