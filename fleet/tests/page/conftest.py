@@ -320,7 +320,11 @@ def looking(browser: Browser, house: House) -> Iterator[Any]:
 
     def begin(width: int = 1280, scheme: Any = "light", **options: Any) -> Looking:
         context = browser.new_context(
-            viewport={"width": width, "height": 800}, color_scheme=scheme, ignore_https_errors=True, **options
+            viewport={"width": width, "height": 800},
+            color_scheme=scheme,
+            reduced_motion="reduce",  # a message that just comes up has the contrast of half a message
+            ignore_https_errors=True,
+            **options,
         )
         context.set_default_timeout(20_000)
         contexts.append(context)

@@ -31,7 +31,9 @@ def town(site: Any, builder: Any, tmp_path_factory: pytest.TempPathFactory) -> I
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_day(town: Town, browser: Browser, width: int) -> None:
     token = re.search(r"[0-9a-f]{32}", town.fleet("token", "new", f"anna-{width}"))[0]  # type: ignore[index]
-    context = browser.new_context(viewport={"width": width, "height": 900}, ignore_https_errors=True)
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, reduced_motion="reduce", ignore_https_errors=True
+    )
     context.set_default_timeout(90_000)
     expect.set_options(timeout=90_000)
     person = Looking(context.new_page(), town.address)
