@@ -215,6 +215,15 @@ def test_rubbish_on_the_hubs_ports_harms_nothing(whole: Whole, observer: Observe
 
 
 def test_doctor_finds_all_well(whole: Whole) -> None:
+    observer = Observer(whole.mqtt_port)
+
+    def healthy() -> bool:
+        beats = observer.on("picket/demo/heartbeat")
+        return bool(beats) and {one["state"] for one in beats[-1].json["services"].values()} == {"ok"}
+
+    wait_for("every service's health, after what the stories before have killed", healthy, 120)
+    observer.close()
+
     report = whole.picket("doctor")
 
     assert "BAD" not in report
