@@ -14,7 +14,7 @@ from typing import Any
 from picket_fleet.build import project, source
 from picket_fleet.build.collect import collect
 from picket_fleet.build.deltas import Make, images_of, in_order, making
-from picket_fleet.build.release import INFO, Order, Pusher, configs_of, one_at_a_time
+from picket_fleet.build.release import INFO, Order, Pusher, configs_of, one_at_a_time, saying_once
 from picket_fleet.errors import FleetError
 from picket_fleet.home import Home
 from picket_fleet.store import preview, releases
@@ -29,17 +29,8 @@ def try_out(home: Home, commit: str, pusher: Pusher) -> list[dict[str, Any]]:
 
     For the form of it see picket_fleet.store.preview.
     """
-    waits = False
-
-    def wait() -> None:
-        nonlocal waits
-        pusher.still_there()
-        if not waits:
-            pusher.say(INFO, "A release is being built; this waits")
-        waits = True
-
     with (
-        one_at_a_time(home, wait) as database,
+        one_at_a_time(home, saying_once(pusher, "A release is being built; this waits")) as database,
         tempfile.TemporaryDirectory(prefix=SCRATCH, dir=home.builds) as folder,
     ):
         scratch = Path(folder)

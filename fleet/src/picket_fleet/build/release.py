@@ -67,6 +67,20 @@ def one_at_a_time(home: Home, wait: Callable[[], None] = lambda: None) -> Iterat
             database.close()
 
 
+def saying_once(pusher: Pusher, line: str) -> Callable[[], None]:
+    """Return what is to be called while a build waits: it says so the first time."""
+    waits = False
+
+    def wait() -> None:
+        nonlocal waits
+        pusher.still_there()
+        if not waits:
+            pusher.say(INFO, line)
+        waits = True
+
+    return wait
+
+
 def sweep(home: Home) -> None:
     """Sweep away what a killed build left behind, unless one goes on: for the server's start."""
     if not is_locked(_lock(home)):

@@ -10,11 +10,9 @@ The build is a process of its own (picket_fleet.cloud.builder), as that of a git
 
 import asyncio
 import logging
-import signal
 import sys
 import tempfile
 import zlib
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -22,10 +20,10 @@ from aiohttp import web
 
 from picket_fleet.build.source import MOST_BYTES
 from picket_fleet.cloud.rows import ORGANISATION
+from picket_fleet.remote.child import end
 from picket_fleet.server.access import Server
 
 PIECE = 1 << 20
-END_SECONDS = 30.0
 GZIP = b"\x1f\x8b"
 
 log = logging.getLogger(__name__)
@@ -58,7 +56,7 @@ async def post_build(request: web.Request, server: Server, person: str) -> web.S
                 return await _headless(process)
             return await _pass_on(request, process)
         finally:
-            await _end(process)
+            await end(process)
 
 
 async def _receive(request: web.Request, file: Path) -> None:
@@ -105,13 +103,3 @@ async def _headless(process: asyncio.subprocess.Process) -> web.StreamResponse:
         return web.json_response({"started": True, "releaseId": number})
     message = next((said["message"] for said in reversed(told) if said.get("isError")), "")
     return web.json_response({"started": False, "error": "not built", "message": message})
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.returncode is not None:
-            return
-        with suppress(ProcessLookupError):
-            process.send_signal(number)
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(process.wait(), END_SECONDS)

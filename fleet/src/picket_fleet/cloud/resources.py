@@ -16,6 +16,7 @@ from picket_fleet.errors import FleetError
 from picket_fleet.people import steering
 from picket_fleet.people.session import Session
 from picket_fleet.server.access import Server
+from picket_fleet.server.resources import read_object
 from picket_fleet.store import devices, fleet, releases, variables
 from picket_fleet.store.variables import Variable
 
@@ -40,7 +41,6 @@ RESOURCES: dict[str, Callable[[Server], list[rows.Row]]] = {
     "application_tag": rows.nothing,
     **ENVIRONMENT,
 }
-Fields = dict[str, Any]
 
 
 async def get_rows(request: web.Request, server: Server, _person: str) -> web.StreamResponse:
@@ -53,7 +53,7 @@ async def get_rows(request: web.Request, server: Server, _person: str) -> web.St
 
 async def post_row(request: web.Request, server: Server, person: str) -> web.StreamResponse:
     """Add a tag, a variable, or a piece of a release that is deployed."""
-    resource, fields = _resource(request), await _fields(request)
+    resource, fields = _resource(request), await read_object(request)
     if resource in TAGS:
         owner, name, value = resource.removesuffix("_tag"), fields.get("tag_key"), fields.get("value")
         TAGS[resource](server.database, _number(fields, owner), str(name), str(value))
@@ -69,7 +69,7 @@ async def post_row(request: web.Request, server: Server, person: str) -> web.Str
 
 async def patch_rows(request: web.Request, server: Server, _person: str) -> web.StreamResponse:
     """Change rows: names, pins, notes, values; and the end of a release that is deployed."""
-    resource, fields = _resource(request), await _fields(request)
+    resource, fields = _resource(request), await read_object(request)
     if resource == "image":
         deploy.note_image(server, request.match_info.get("selector", ""), fields)
         return web.Response(text="OK")
@@ -198,10 +198,3 @@ def _number(fields: Mapping[str, Any], name: str) -> int:
     if not isinstance(number, int):
         raise FleetError(f"{name}: expected an id")
     return number
-
-
-async def _fields(request: web.Request) -> Fields:
-    try:
-        return msgspec.json.decode(await request.read(), type=Fields)
-    except (msgspec.MsgspecError, RecursionError):
-        raise web.HTTPBadRequest(text="expected an object") from None

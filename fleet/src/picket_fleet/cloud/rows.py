@@ -36,6 +36,12 @@ def release(server: Server) -> list[Row]:
     return [_release(server, found) for found in releases.everyone(server.database)]
 
 
+def build_log(server: Server, commit_id: str) -> str:
+    """Return what a release's build said."""
+    log = server.home.build_log(commit_id)
+    return log.read_text(errors="replace") if log.exists() else ""
+
+
 def service(server: Server) -> list[Row]:
     """Return the services."""
     found = releases.services_by_id(server.database)
@@ -180,7 +186,6 @@ REPORTED = (
 def _release(server: Server, found: Release) -> Row:
     images = releases.images(server.database, found.id)
     registry = server.home.configuration.registry
-    log = server.home.build_log(found.commit_id)
     return {
         "id": found.id,
         "commit": found.commit_id,
@@ -196,7 +201,6 @@ def _release(server: Server, found: Release) -> Row:
         "created_at": moment(found.started_at),
         "start_timestamp": moment(found.started_at),
         "end_timestamp": moment(found.ended_at),
-        "build_log": log.read_text(errors="replace") if log.exists() else "",
         "belongs_to__application": _reference(fleet.APP_ID),
         "release_tag": [
             {"tag_key": name, "value": value} for name, value in releases.tags(server.database, found.id).items()

@@ -10,19 +10,18 @@ come (`auto_decompress=False`): git unpacks its own.
 import asyncio
 import logging
 import os
-import signal
 import time
 from contextlib import suppress
 
 from aiohttp import BasicAuth, hdrs, web
 
 from picket_fleet.home import Home
+from picket_fleet.remote.child import end
 from picket_fleet.store import keys
 
 SERVICES = ("git-receive-pack", "git-upload-pack")
 PIECE = 1 << 16
 HEADERS_BYTES = 1 << 16
-END_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +67,7 @@ class _Remote:
             return await _pass_on(request, process)
         finally:
             fed.cancel()
-            await _end(process)
+            await end(process)
 
     def _person(self, request: web.Request) -> str | None:
         """Return whose token the request has, if it is good."""
@@ -139,17 +138,3 @@ async def _headers(stream: asyncio.StreamReader) -> dict[str, str]:
     if not headers:
         raise web.HTTPBadGateway(text="git did not answer")
     return headers
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Wait for git, after telling it to end if it still goes on: then who pushed has gone."""
-    if process.returncode is None:
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(process.wait(), 0.2)
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.returncode is not None:
-            return
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(process.wait(), END_SECONDS)

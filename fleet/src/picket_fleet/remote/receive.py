@@ -13,7 +13,7 @@ from pathlib import Path
 
 from picket_fleet.build.collect import collect
 from picket_fleet.build.errors import Cancelled
-from picket_fleet.build.release import INFO, build_release, one_at_a_time
+from picket_fleet.build.release import build_release, one_at_a_time, saying_once
 from picket_fleet.errors import FleetError
 from picket_fleet.home import Home, load
 from picket_fleet.releases.rollout import Phase
@@ -27,15 +27,7 @@ from picket_fleet.store.rollouts import Kept
 
 def receive(home: Home, push: Push, terminal: Terminal, person: str) -> Release:
     """Build what was pushed; raises FleetError, and Cancelled when nobody waits any more."""
-    waits = False
-
-    def wait() -> None:
-        nonlocal waits
-        terminal.still_there()
-        if not waits:
-            terminal.say(INFO, "Another release is being built; this one waits")
-        waits = True
-
+    wait = saying_once(terminal, "Another release is being built; this one waits")
     with one_at_a_time(home, wait) as database:
         terminal.check_branch()
         before = rollouts.governing(database)

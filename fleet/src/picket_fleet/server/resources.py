@@ -38,7 +38,7 @@ async def patch_device(request: web.Request, server: Server, device: Device) -> 
     """Let a device name itself."""
     if request.match_info["selector"] not in (str(device.id), f"uuid='{device.uuid}'"):
         raise unauthorized()
-    change = await _read(request)
+    change = await read_object(request)
     name = change.get("device_name")
     if isinstance(name, str):
         try:
@@ -59,7 +59,7 @@ async def get_tags(_request: web.Request, server: Server, device: Device) -> web
 @for_device
 async def post_tag(request: web.Request, server: Server, device: Device) -> web.StreamResponse:
     """Set a tag of the device, as one of its services says; one that it has is set anew."""
-    given = await _read(request)
+    given = await read_object(request)
     name, value = given.get("tag_key"), given.get("value")
     if not isinstance(name, str) or not isinstance(value, str) or max(len(name), len(value)) > TAG_CHARACTERS:
         raise web.HTTPBadRequest(text=f"expected a tag_key and a value of at most {TAG_CHARACTERS} characters")
@@ -79,7 +79,7 @@ async def get_config_variables(_request: web.Request, server: Server, device: De
 @for_device
 async def post_config_variable(request: web.Request, server: Server, device: Device) -> web.StreamResponse:
     """Keep what a device found configured when it first started."""
-    given = await _read(request)
+    given = await read_object(request)
     name, value = given.get("name"), given.get("value")
     if given.get("device") != device.id:
         raise unauthorized()
@@ -103,7 +103,8 @@ def _rows(rows: Iterable[dict[str, Any]]) -> web.Response:
     return web.json_response({"d": list(rows)})
 
 
-async def _read(request: web.Request) -> dict[str, Any]:
+async def read_object(request: web.Request) -> dict[str, Any]:
+    """Return the JSON object that a request brings; raises HTTPBadRequest."""
     try:
         return msgspec.json.decode(await request.read(), type=dict[str, Any])
     except (msgspec.MsgspecError, RecursionError):
