@@ -1,6 +1,6 @@
 // Tables, dialogs, messages, and what else the views are made of.
 import type { ComponentChildren, TargetedEvent } from "preact";
-import { useEffect, useReducer, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useReducer, useRef, useState } from "preact/hooks";
 import { act, Refusal } from "./api";
 import type { Device, Named } from "./live";
 import { printable } from "./words";
@@ -86,7 +86,8 @@ interface DialogProps {
 export function Dialog({ title, button, isGrave, onDone, onClose, children }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
   const [isBusy, setBusy] = useState(false);
-  useEffect(() => {
+  // before it is drawn: whoever types on at once types into it
+  useLayoutEffect(() => {
     const before = document.activeElement;
     element.current?.showModal();
     return () => {

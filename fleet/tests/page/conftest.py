@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from picket_fleet.store import fleet as fleets
 from picket_fleet.store.devices import Contact
 from picket_fleet.store.releases import Build, Release
 from tests.servers.packages import install_packages
+from tests.servers.quiet_network import quiet_network
 
 ROOT = Path(__file__).parents[3]
 SCREENSHOTS = ROOT / "var" / "screenshots"
@@ -250,23 +252,36 @@ def client(house: House) -> Iterator[Client]:
     client.http.close()
 
 
-@pytest.fixture(scope="module")  # its event loop stays around as long as it does, and others want their own
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
+def installed_chromium() -> str:
+    """Return the path of Debian's Chromium, the page being built; skips where either cannot be had."""
     words = ["make", "--silent", *([] if AXE.exists() else ["--always-make"]), "page"]
     built = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     if built.returncode or not AXE.exists():
         pytest.skip(f"*** THE PAGE'S TESTS IN A BROWSER ARE LEFT OUT: make page: {built.stderr[-300:]} ***")
     if not shutil.which("chromium"):
-        install_packages(["chromium"])
+        install_packages(["chromium", "iproute2"])
     program = shutil.which("chromium")
     if not program:
         pytest.skip("*** THE PAGE'S TESTS IN A BROWSER ARE LEFT OUT: chromium is not installed ***")
+    return program
+
+
+@contextmanager
+def launched(program: str) -> Iterator[Browser]:
+    """Run a Chromium without a window."""
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(executable_path=program, args=arguments)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")  # its event loop stays around as long as it does, and others want their own
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, on a network where nothing else happens."""
+    program = installed_chromium()
+    with quiet_network(), launched(program) as browser:
+        yield browser
 
 
 class Looking:
@@ -280,7 +295,7 @@ class Looking:
         page.on("console", lambda said: self._hear(said.text) if said.type == "error" else None)
 
     def _hear(self, complaint: str) -> None:
-        """Keep it, but for what did not load: a 401 at first, and networks that come and go beside this one."""
+        """Keep it, but for what did not load: a 401 at first."""
         if not complaint.startswith("Failed to load resource"):
             self.complaints.append(complaint)
 

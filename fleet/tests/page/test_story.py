@@ -8,13 +8,20 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from fleet.tests.page.conftest import Looking
+from fleet.tests.page.conftest import Looking, installed_chromium, launched
 from tests.fleet.conftest import builder, site  # noqa: F401
 from tests.fleet.town import PROJECT, Town
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 TALKS = "touch /ok\necho the web speaks of $COLOUR\ntrap 'exit 0' TERM\nwhile :; do sleep 1 & wait $!; done\n"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser beside the devices: containers come and go on its network."""
+    with launched(installed_chromium()) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
