@@ -18,10 +18,11 @@ from picket.bus.producer import Producer
 from picket.bus.requests import Requester, Responder
 from picket.bus.subscriber import Subscriber
 from picket.config import Config, Loaded, load_with_origins
-from picket.errors import ConfigError
+from picket.errors import ConfigError, WireError
 from picket.health import BEAT_SECONDS, HealthBeat
 from picket.last_words import LastWords
 from picket.loop import Loop
+from picket.messages import Message, decode
 
 Client = TypeVar("Client", Producer, JournalReader, Requester, Responder)
 
@@ -56,6 +57,24 @@ class Runtime:
         subscriber = Subscriber(self.context, self.endpoints, prefixes, deliver)
         self.loop.on_readable(subscriber.socket, subscriber.receive)
         self.closing.callback(subscriber.close)
+
+    def hear(self, prefixes: Iterable[str], deliver: Callable[[str, Message], None]) -> None:
+        """Have `deliver(topic, message)` called for live messages; what can't be read is said once, and counted."""
+        unreadable = 0
+
+        def read(topic: str, body: bytes) -> None:
+            nonlocal unreadable
+            try:
+                message = decode(topic, body)
+            except WireError as error:
+                unreadable += 1
+                if unreadable == 1:
+                    logging.getLogger(self.name).warning("unreadable, the next ones are only counted: %s", error)
+            else:
+                deliver(topic, message)
+
+        self.health.figure("unreadable", lambda: unreadable)
+        self.subscribe(prefixes, read)
 
     def read_journal(self, query: Query, deliver: Callable[[Batch], None]) -> JournalReader:
         """Have `deliver(batch)` called for journalled messages; it commits each batch when it is dealt with."""

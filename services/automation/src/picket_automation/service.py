@@ -5,8 +5,7 @@ import secrets
 import time
 
 from picket.config.rules import What
-from picket.errors import WireError
-from picket.messages import InputState, OutputCommand, OutputState, Reading, decode, encode, utc
+from picket.messages import InputState, Message, OutputCommand, OutputState, Reading, encode, utc
 from picket.service import Runtime
 from picket_automation.alerts import Alerts
 from picket_automation.engine import Engine, Fired
@@ -27,19 +26,10 @@ class Automation:
         self._requester = runtime.requester()
         self._alerts = Alerts(runtime, self._hear_threshold)
         self._counts = {"fired": 0, "held_back": 0, "failed": 0}
-        self._unreadable = 0
         runtime.health.figure("rules", lambda: dict(self._counts))
-        runtime.health.figure("unreadable", lambda: self._unreadable)
-        runtime.subscribe(["input.state.", "output.state.", *self._alerts.topics], self._hear)
+        runtime.hear(["input.state.", "output.state.", *self._alerts.topics], self._hear)
 
-    def _hear(self, topic: str, body: bytes) -> None:
-        try:
-            message = decode(topic, body)
-        except WireError as error:
-            self._unreadable += 1
-            if self._unreadable == 1:
-                log.warning("unreadable, the next ones are only counted: %s", error)
-            return
+    def _hear(self, _topic: str, message: Message) -> None:
         match message:
             case InputState():
                 self._take("input", message.input, message.zone, "motion" if message.motion == "ON" else "clear")

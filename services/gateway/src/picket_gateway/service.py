@@ -1,11 +1,9 @@
 """The gateway: wires the bus to the broker and back."""
 
-import logging
 import time
 from importlib.metadata import version
 
-from picket.errors import WireError
-from picket.messages import Health, OutputResult, decode, encode, utc
+from picket.messages import Health, Message, OutputResult, encode, utc
 from picket.service import Runtime
 from picket_gateway.broker import Broker
 from picket_gateway.dashboard import Dashboard
@@ -20,8 +18,6 @@ HEARTBEAT_SECONDS = 5.0
 LIVE = ("input.state.", "output.state.", "output.result.", "reading.", "health.")
 COMMANDS = ("output/+/set", "output/+/set_on_ms")
 
-log = logging.getLogger("gateway")
-
 
 class Gateway:
     """Hears both sides; holds the last known states for the next connection."""
@@ -34,7 +30,6 @@ class Gateway:
         self._version = version("picket-gateway")
         self._started = runtime.loop.now()
         self._seq = 0
-        self._unreadable = 0
         self._vitals = Vitals(expected(config), self._started)
         self._dashboard = Dashboard(runtime, self._vitals.services, self._version, self._tell_info)
         self._states: dict[str, Retained] = {}
@@ -48,10 +43,9 @@ class Gateway:
         )
         self._dispatch = Dispatch(runtime, self._refuse_unknown_output)
         self._delivery = Delivery(runtime, self._publish_event, self._vitals)
-        runtime.subscribe(LIVE, self._hear)
+        runtime.hear(LIVE, self._hear)
         runtime.health.figure("commands", lambda: dict(self._dispatch.counts))
         runtime.health.figure("edge_to_mqtt_ms", self._vitals.edge_to_mqtt_ms.summary)
-        runtime.health.figure("unreadable", lambda: self._unreadable)
         runtime.loop.at(0, self._broker.connect)
         runtime.loop.every(HEARTBEAT_SECONDS, self._beat)
         runtime.closing.callback(self._broker.close)
@@ -92,14 +86,7 @@ class Gateway:
         if not self._delivery.acknowledged(mid, refusal) and refusal:
             self._runtime.health.begin("publications", f"the broker refuses some: {refusal}")
 
-    def _hear(self, topic: str, body: bytes) -> None:
-        try:
-            message = decode(topic, body)
-        except WireError as error:
-            self._unreadable += 1
-            if self._unreadable == 1:
-                log.warning("unreadable, the next ones are only counted: %s", error)
-            return
+    def _hear(self, topic: str, message: Message) -> None:
         if isinstance(message, Health):
             self._vitals.hear(message, self._runtime.loop.now(), time.time_ns())
         elif isinstance(message, OutputResult):

@@ -7,8 +7,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from picket.bus.journal import Query
-from picket.errors import WireError
-from picket.messages import Health, decode
+from picket.messages import Health, Message
 from picket.service import Runtime
 from picket_notifier.scrub import Scrubber
 from picket_notifier.vitals import Vitals
@@ -36,16 +35,12 @@ class Ping:
         self._results: SimpleQueue[str] = SimpleQueue()
         self._reader = runtime.read_journal(NOTHING, lambda _: None)
         self.sent = 0
-        runtime.subscribe(["health.hub", "health.gpio-input"], self._hear)
+        runtime.hear(["health.hub", "health.gpio-input"], self._hear)
         runtime.loop.every(1.0, self._tick)
         runtime.health.figure("ping", lambda: self._ailment() or "well")
         runtime.health.figure("ping_sent", lambda: self.sent)
 
-    def _hear(self, topic: str, body: bytes) -> None:
-        try:
-            message = decode(topic, body)
-        except WireError:
-            return
+    def _hear(self, _topic: str, message: Message) -> None:
         if isinstance(message, Health):
             self._vitals.hear(message, self._now())
 
