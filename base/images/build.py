@@ -76,10 +76,10 @@ def main() -> None:
     parser.add_argument("--build-arg", action="append", default=[], metavar="NAME=VALUE", help="as of docker build")
     arguments = parser.parse_args()
     given = defaults() | dict(argument.split("=", 1) for argument in arguments.build_arg)
-    fetch_wheels(lock_name="kasa.lock" if given.get("KASA") else "requirements.lock")
     if arguments.simulator:
         print(f"picket/simulator {build_simulator()}")  # noqa: T201
         return
+    fetch_wheels(lock_name="kasa.lock" if given.get("KASA") else "requirements.lock")
     for service in arguments.services or services():
         print(f"picket/{service} {build(service, given, cache=not arguments.no_cache)}", flush=True)  # noqa: T201
 

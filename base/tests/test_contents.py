@@ -63,7 +63,7 @@ def test_one_program_is_run_as_it_is_and_two_under_a_supervisord_that_speaks_to_
     both = [hub, python("other", "other", priority=2)]
 
     assert command([hub], tmp_path) == list(hub.command) and takes_signals([hub])
-    assert "supervisor.supervisord" in command(both, tmp_path) and not takes_signals(both)
+    assert "picket_base.supervise" in command(both, tmp_path) and not takes_signals(both)
     assert (tmp_path / "supervisord.conf").read_text().count("stdout_logfile = /dev/fd/1") == 2
 
 

@@ -18,10 +18,10 @@ PROGRAM = "from picket_base import entrypoint, root; root.drop = lambda run: Non
 def begin(folder: Path, container: str, **environment: str) -> "subprocess.Popen[str]":
     (folder / "picket.yaml").write_text("device: demo\n")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PICKET", "MQTT_", "NO_START", "BALENA"))}
-    kept |= {"PICKET_CONFIG": str(folder / "picket.yaml"), "PICKET__DATA_DIR": str(folder), **environment}
+    kept |= {"PICKET_SERVICE": container, "PICKET_CONFIG": str(folder / "picket.yaml"), "PICKET__DATA_DIR": str(folder)}
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, container],
-        env=kept,
+        [sys.executable, "-c", PROGRAM],
+        env=kept | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

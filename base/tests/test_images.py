@@ -4,10 +4,13 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 
 from base.images.development import composition
 from picket.config import load
+from picket_base.contents import everything, home
+from picket_simulator.hardware import Hardware
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = [ROOT / "shared", ROOT / "base", *sorted((ROOT / "services").iterdir())]
@@ -64,6 +67,41 @@ def test_for_development_the_release_is_the_same_but_for_its_hardware() -> None:
     assert made["hub"]["environment"]["PICKET__LOG_LEVEL"] == "debug"
 
 
+def test_for_development_every_collector_asks_the_simulator_and_finds_it_there() -> None:
+    services = composition({}, 1884)["services"]
+    data = {"PICKET__DATA_DIR": "/data"}  # of the images
+
+    asked, played = (load(environment=services[name]["environment"] | data) for name in ("collectors-usb", "simulator"))
+
+    here = [name for name, one in asked.collectors.items() if "127.0.0.1" in str(one) or "var/" in str(one)]
+    assert here == ["power"]  # plugs are an extra, and of each there is one address
+    for name in ("air", "dust", "co2"):
+        assert Hardware(played).serial_ports[name].link == Path(asked.collectors[name]["port"])
+    for name in ("collectors", "collectors-usb", "simulator"):
+        assert {"simulated:/data/sim", "terminals:/dev/pts"} <= set(services[name]["volumes"])
+
+
+def test_for_development_a_house_of_one_s_own_gets_nothing_that_it_does_not_have(tmp_path: Path) -> None:
+    own = tmp_path / "picket.yaml"
+    own.write_text(
+        "device: demo\n"
+        "adc_boards: {front: {bus: 'sim://127.0.0.1:7701', addresses: [0x68]}, back: {bus: /dev/i2c-1}}\n"
+        "collectors: {loft: {kind: bme280, bus: 'sim://127.0.0.1:7701'}, nas: {kind: http, url: 'http://127.0.0.1/x'}}\n"
+    )
+
+    environment = composition({"PICKET_CONFIG": str(own)}, 1884)["services"]["hub"]["environment"]
+
+    config = load(environment=environment)
+    assert {name: board.bus for name, board in config.adc_boards.items()} == {
+        "front": "sim://simulator:7701",
+        "back": "/dev/i2c-1",
+    }
+    assert config.collectors == {
+        "loft": {"kind": "bme280", "bus": "sim://simulator:7701"},
+        "nas": {"kind": "http", "url": "http://127.0.0.1/x"},
+    }
+
+
 def test_for_development_the_simulator_is_a_client_of_the_broker_that_may_say_what_is_simulated_and_no_more() -> None:
     made = composition({}, 1884)["services"]
 
@@ -72,6 +110,16 @@ def test_for_development_the_simulator_is_a_client_of_the_broker_that_may_say_wh
     assert broker.broker.clients["simulator"].topics == ["sim/#"]
     assert broker.broker.clients["simulator"].password == simulator.mqtt.password != ""
     assert (simulator.mqtt.host, simulator.mqtt.username) == ("mosquitto", "simulator")
+
+
+@pytest.mark.parametrize("container", ["collectors", "collectors-usb"])
+def test_a_house_with_twice_the_sensors_of_the_demonstration_has_the_memory(container: str) -> None:
+    service = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"][container]
+    config = load()
+
+    sensors = [program for program in everything(config) if home(program, config) == container]
+
+    assert int(service["mem_limit"].removesuffix("m")) >= 2 * len(sensors) * 20  # a collector fits into 20 MB
 
 
 def test_every_service_is_limited_and_keeps_its_root_read_only() -> None:

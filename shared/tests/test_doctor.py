@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import zmq
 
-from picket.cli.doctor import Finding, _services, _supervisor
+from picket.cli.doctor import Finding, _broker, _hear, _services, _supervisor
 from picket.config import Config
-from picket.config.schema import Hub
+from picket.config.schema import Hub, Mqtt
 from picket.messages import Health, encode
 from tests.servers.supervisor import StandInSupervisor
 
@@ -79,10 +79,29 @@ def test_what_a_service_says_of_itself_is_told(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("picket.cli.doctor.BEAT_SECONDS", -0.5)
 
     with beating(health("relay"), health("collectors.air", source="no answer to 'query'")) as config:
-        found = [(finding.good, finding.subject, finding.text) for finding in _services(config)]
+        found = [(finding.good, finding.subject, finding.text) for finding in _services(config, _hear(config))]
 
     assert found == [
         (True, "services", "2 report"),
         (False, "collectors.air", "source: no answer to 'query'"),
         (False, "collectors.plugs", "says nothing"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("gateway", "expected"),
+    [
+        (health("gateway"), (True, "the gateway is connected")),
+        (health("gateway", broker="not authorised"), (False, "not authorised")),
+        (None, (False, "127.0.0.1:1: [Errno 111] Connection refused")),
+    ],
+    ids=["connected", "refused", "nobody-to-ask"],
+)
+def test_of_the_broker_the_gateway_is_asked_before_it_is_looked_for(
+    gateway: Health | None, expected: tuple[bool, str]
+) -> None:
+    config = Config(device="demo", mqtt=Mqtt(port=1))  # where nobody listens
+
+    finding = _broker(config, gateway)
+
+    assert (finding.good, finding.text) == expected

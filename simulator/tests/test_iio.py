@@ -31,7 +31,7 @@ def test_it_looks_like_the_kernel_s_folder(sensor: Dht22) -> None:
 
 
 def test_a_silent_sensor_fails_to_be_read_as_the_kernel_s_does(sensor: Dht22) -> None:
-    sensor.fault("silent", until=10.0)
+    sensor.fault.begin("silent", now=0.0, seconds=10.0)
     sensor.show(0.0)
 
     with pytest.raises(OSError, match="Input/output") as raised:
@@ -44,11 +44,11 @@ def test_a_silent_sensor_fails_to_be_read_as_the_kernel_s_does(sensor: Dht22) ->
 
 def test_an_unplugged_sensor_is_gone_until_it_is_back(sensor: Dht22) -> None:
     sensor.show(0.0)
-    sensor.fault("unplug", until=10.0)
+    sensor.fault.begin("unplug", now=0.0, seconds=10.0)
 
     sensor.show(1.0)
     gone = not sensor.folder.exists()
-    sensor.fault("clear", until=10.0)
+    sensor.fault.begin("clear", now=0.0, seconds=10.0)
     sensor.show(2.0)
 
     assert gone
@@ -56,7 +56,7 @@ def test_an_unplugged_sensor_is_gone_until_it_is_back(sensor: Dht22) -> None:
 
 
 def test_garbage_is_a_reading_that_no_air_has(sensor: Dht22) -> None:
-    sensor.fault("garbage", until=10.0)
+    sensor.fault.begin("garbage", now=0.0, seconds=10.0)
     sensor.show(0.0)
 
     assert shown(sensor)["in_temp_input"] == shown(sensor)["in_humidityrelative_input"] == "1000\n"
@@ -64,7 +64,7 @@ def test_garbage_is_a_reading_that_no_air_has(sensor: Dht22) -> None:
 
 def test_a_fault_that_it_does_not_have_is_refused(sensor: Dht22) -> None:
     with pytest.raises(ValueError, match="expected a fault of silent, garbage, unplug, clear, got nack"):
-        sensor.fault("nack", 1.0)
+        sensor.fault.begin("nack", now=0.0)
 
 
 @pytest.mark.parametrize(

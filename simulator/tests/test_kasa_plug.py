@@ -12,8 +12,9 @@ from kasa.transports import KlapTransport, KlapTransportV2
 from picket.config import Config
 from picket.config.schema import Simulator
 from picket_simulator.hardware import Hardware
-from picket_simulator.kasa_plug import KasaPlug, KasaPlugs, PlugServer, decrypted, encrypted
+from picket_simulator.kasa_plug import KasaPlug, KasaPlugs
 from picket_simulator.klap import SESSIONS, Klap, auth
+from picket_simulator.plug_server import PlugServer, decrypted, encrypted
 
 MAC = "50:C7:BF:00:00:01"
 

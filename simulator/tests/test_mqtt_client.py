@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -100,3 +101,20 @@ def test_its_will_is_said_when_it_vanishes_and_not_when_it_leaves(start: Start, 
     person.wait("sim/plug/then", "x")
     assert [message.text for message in person.on("sim/plug/status")] == ["online", "offline", "online"]
     person.close()
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["at-a-broker", "while-it-dials"])
+def test_it_vanishes_at_once(start: Start, port: int, is_there: bool) -> None:
+    greeted: list[bool] = []
+    broker = start()
+    client = MqttClient(Mqtt(port=port), "plug", connected=lambda: greeted.append(True))
+    client.start()
+    wait_for("the broker's welcome", lambda: greeted)
+    if not is_there:
+        broker.kill()
+        broker.wait()
+
+    began = time.monotonic()
+    client.vanish()
+
+    assert time.monotonic() - began < 0.5

@@ -9,7 +9,7 @@ import pytest
 
 from picket.config import Config
 from picket.config.schema import Mqtt
-from picket_simulator.mqtt_node import NODES, MqttNodes, Node, gate, shed
+from picket_simulator.mqtt_node import NODES, MqttNodes, Node
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.mqtt import Observer
 from tests.servers.ports import free_ports
@@ -20,11 +20,11 @@ WALL = 1_772_346_600.0  # 2026-03-01T06:30:00Z, the gate closed
 def say(node: Node, seconds: float) -> list[tuple[float, str, bytes]]:
     """Let a node speak for so long."""
     ticks = [tick / 5 for tick in range(round(seconds * 5))]
-    return [(now, *said) for now in ticks for said in node.say(now, WALL + now)]
+    return [(now, said.topic, said.payload) for now in ticks for said in node.say(now, WALL + now)]
 
 
 def test_a_shed_tells_its_climate_every_five_seconds() -> None:
-    said = say(Node(shed), 12)
+    said = say(Node(*NODES["shed"]), 12)
 
     assert [(now, end) for now, end, _ in said] == [(0.0, "reading"), (5.0, "reading"), (10.0, "reading")]
     reading = json.loads(said[1][2])
@@ -33,7 +33,7 @@ def test_a_shed_tells_its_climate_every_five_seconds() -> None:
 
 
 def test_a_gate_tells_at_once_when_it_opens() -> None:
-    said = [(now, json.loads(payload)["open"]) for now, _, payload in say(Node(gate), 62)]
+    said = [(now, json.loads(payload)["open"]) for now, _, payload in say(Node(*NODES["gate"]), 62)]
 
     changes = [now for (_, before), (now, after) in pairwise(said) if before != after]
     assert changes == [50.0, 60.0]
@@ -48,9 +48,9 @@ def test_a_gate_tells_at_once_when_it_opens() -> None:
     ],
 )
 def test_faults_begin_and_end(kind: str, ends: set[str]) -> None:
-    node = Node(shed)
+    node = Node(*NODES["shed"])
 
-    node.fault(kind, now=0.0, seconds=3.0)
+    node.fault.begin(kind, now=0.0, seconds=3.0)
 
     said = say(node, 10)
     assert {end for _, end, _ in said} == ends
@@ -60,7 +60,7 @@ def test_faults_begin_and_end(kind: str, ends: set[str]) -> None:
 
 def test_an_unknown_fault_is_refused() -> None:
     with pytest.raises(ValueError, match="expected a fault of offline, garbage, chatter, clear, got nack"):
-        Node(shed).fault("nack", 0.0)
+        Node(*NODES["shed"]).fault.begin("nack", 0.0)
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from picket_simulator.zigbee_bridge import CLOSED_SECONDS, DEVICES, STATE_SECONDS, Said, ZigbeeBridge
+from picket_simulator.at_broker import Said
+from picket_simulator.zigbee_bridge import STATE_SECONDS, ZigbeeBridge
+from picket_simulator.zigbee_devices import CLOSED_SECONDS, DEVICES
 
 WALL = 1_795_309_200.0
 
@@ -59,7 +61,7 @@ def test_the_energy_never_falls() -> None:
 def test_a_device_that_is_offline_is_silent(seconds: float) -> None:
     bridge = ZigbeeBridge()
     played(bridge, 10)
-    bridge.fault("plug", "offline", 10.0, seconds)
+    bridge.faults["plug"].begin("offline", 10.0, seconds)
 
     away, later = played(bridge, 20, 10), played(bridge, 20, 30)
 
@@ -72,7 +74,7 @@ def test_a_device_that_is_offline_is_silent(seconds: float) -> None:
 
 def test_garbage_is_none_that_can_be_read() -> None:
     bridge = ZigbeeBridge()
-    bridge.fault("plug", "garbage", 0.0)
+    bridge.faults["plug"].begin("garbage", 0.0)
 
     spoiled = [one.payload for one in played(bridge, 60) if one.topic == "plug"]
 
@@ -82,4 +84,4 @@ def test_garbage_is_none_that_can_be_read() -> None:
 
 def test_a_fault_that_it_does_not_have_is_refused() -> None:
     with pytest.raises(ValueError, match="expected a fault of offline, garbage, clear, got unplug"):
-        ZigbeeBridge().fault("plug", "unplug", 0.0)
+        ZigbeeBridge().faults["plug"].begin("unplug", 0.0)

@@ -100,7 +100,7 @@ class Guarded(Release):
         programs = [p._replace(command=stepping) if p.name == "relay" else p for p in programs]
         file = self.folder / "supervisord.conf"
         file.write_text(render(programs, self.folder))
-        self.start("supervisor.supervisord", "-c", str(file), name="supervisord")
+        self.start("picket_base.supervise", "-c", str(file), name="supervisord")
 
     def __enter__(self) -> Self:
         return self

@@ -1,13 +1,12 @@
 """What each container of the release runs: of the one list of processes, its own."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from picket.config import Config, Loaded
+from picket_base import supervisord
 from picket_base.programs import BROKER, Program, StartError, python, services
 from picket_base.rsyslog import forwarder
-from picket_base.supervisord import render
 from picket_base.surroundings import uses_own_broker
 
 # Serial ports come and go with their plugs, which takes rights that no other collector needs.
@@ -57,8 +56,8 @@ def command(programs: Sequence[Program], folder: Path) -> list[str]:
         return list(programs[0].command)
     (folder / "log").mkdir(parents=True, exist_ok=True)
     file = folder / "supervisord.conf"
-    file.write_text(render([program._replace(own_log=False) for program in programs], folder))
-    return [sys.executable, "-m", "supervisor.supervisord", "-c", str(file)]
+    file.write_text(supervisord.render([program._replace(own_log=False) for program in programs], folder))
+    return supervisord.command(file)
 
 
 def takes_signals(programs: Sequence[Program]) -> bool:

@@ -22,9 +22,9 @@ NO = ("", "0", "false", "no", "off")
 
 
 def main() -> NoReturn:
-    """Run the container that the argument, or else the image, names."""
+    """Run the container that PICKET_SERVICE names: the image's, or the one that the composition makes of it."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    container = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("PICKET_SERVICE", "")
+    container = os.environ.get("PICKET_SERVICE", "")
     if os.environ.get("NO_START", "").lower() not in NO:
         hold("NO_START is set")
     if address := os.environ.get("TEST_ON_START_ADDRESS"):

@@ -12,7 +12,7 @@ from picket.config import Loaded, load_with_origins
 from picket_base.broker import broker
 from picket_base.programs import CONSOLE, SIMULATOR, Program, StartError, played_ports, python, services, simulated
 from picket_base.rsyslog import forwarder
-from picket_base.supervisord import render
+from picket_base.supervisord import command, render
 
 HELP = "run the whole release on this machine, simulator and broker included (Ctrl-C stops it)"
 
@@ -37,8 +37,7 @@ def run(_arguments: argparse.Namespace) -> NoReturn:
     except OSError as error:
         raise StartError(f"{error.filename or folder}: {error.strerror}") from error
     print(banner(loaded, programs, folder), flush=True)  # noqa: T201
-    supervisord = [sys.executable, "-m", "supervisor.supervisord", "-c", str(file)]
-    os.execv(sys.executable, supervisord)
+    os.execv(sys.executable, command(file))
 
 
 def plan(loaded: Loaded, folder: Path) -> list[Program]:

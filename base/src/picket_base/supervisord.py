@@ -1,6 +1,7 @@
 """Render the supervisord configuration of a set of programs: pure text, started by whoever asked for it."""
 
 import shlex
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -37,6 +38,11 @@ serverurl = unix://{_escaped(control)}
 """
     programs = list(programs)
     return head + "".join(_section(program, folder) for program in programs) + _together(programs)
+
+
+def command(file: Path) -> list[str]:
+    """Return the command that runs a configuration."""
+    return [sys.executable, "-m", "picket_base.supervise", "-c", str(file)]
 
 
 def _together(programs: Iterable[Program]) -> str:

@@ -24,6 +24,7 @@ KEEPALIVE_SECONDS = 15
 ANSWER_SECONDS = 10
 NETWORK_SECONDS = 600
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1, 60
+INFINITIES = (float("inf"), float("-inf"))
 CLOCK_IS_SET_FROM = 2025  # a board's clock begins at 1970, 2000 or 2021
 
 
@@ -121,7 +122,7 @@ class Node:
             self.log(quantity + ": works again")
         if isinstance(value, bool):
             return int(value)
-        return None if value != value else value  # NaN, which JSON has not
+        return None if value != value or value in INFINITIES else value  # as NaN, these are not in JSON
 
     def _keep(self, end, payload, timed, most):
         waiting = [message for message in self._waiting if message[0] == end]

@@ -8,7 +8,7 @@ import pytest
 
 from picket.config import Config
 from picket_collectors.source import Site, Stopped
-from picket_simulator.sds011 import Sds011
+from picket_simulator.bus import Bus
 from picket_simulator.serial_port import SerialSensor
 
 
@@ -82,9 +82,39 @@ class BusTime:
         self._time.now += max(0.0, seconds)
 
 
+class FaultyBus:
+    """A bus on which nobody acknowledges some of the transfers, which are numbered from the first on."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self.count = 0
+        self.fails: Callable[[int], bool] = lambda _number: False
+        self.closed = False
+
+    def i2c_rdwr(self, *messages: Any) -> None:
+        self.count += 1
+        if self.fails(self.count):
+            raise OSError(121, "Remote I/O error")
+        self._bus.i2c_rdwr(*messages)
+
+    def close(self) -> None:
+        self.closed = True
+
+
 @pytest.fixture
 def bus_time(time: VirtualTime) -> BusTime:
     return BusTime(time)
+
+
+@pytest.fixture
+def bus(request: pytest.FixtureRequest, chip: Any, bus_time: BusTime) -> Bus:
+    """Return a bus with the module's `chip` at its ADDRESS."""
+    return Bus({request.module.ADDRESS: chip}, bus_time)
+
+
+@pytest.fixture
+def faulty(bus: Bus) -> FaultyBus:
+    return FaultyBus(bus)
 
 
 @pytest.fixture
@@ -95,11 +125,6 @@ def time() -> VirtualTime:
 @pytest.fixture
 def site(time: VirtualTime, tmp_path: Path) -> Site:
     return Site("air", Config(device="demo", data_dir=str(tmp_path)), time, time.pause)
-
-
-@pytest.fixture
-def port(time: VirtualTime) -> FakePort:
-    return FakePort(time, Sds011())
 
 
 @pytest.fixture

@@ -79,13 +79,8 @@ def chip() -> Chip:
 
 
 @pytest.fixture
-def bus(chip: Chip, bus_time: Any) -> Bus:
-    return Bus({ADDRESS: chip}, bus_time)
-
-
-@pytest.fixture
-def sensor(site: Site, bus: Bus) -> Callable[[], Bme280]:
-    return lambda: Bme280(site, I2cDevice(bus, ADDRESS))
+def sensor(site: Site, bus: Bus) -> Callable[..., Bme280]:
+    return lambda bus=bus: Bme280(site, I2cDevice(bus, ADDRESS))
 
 
 def opened(site: Site, chip: Chip, bus_time: Any) -> Bme280:
@@ -174,40 +169,22 @@ def test_after_a_brown_out_it_is_set_up_anew(sensor: Any, chip: Chip, time: Any)
 # Faults
 
 
-class Faulty:
-    """A bus on which the n-th transfer from now on fails."""
-
-    def __init__(self, bus: Bus, nth: int) -> None:
-        self._bus = bus
-        self.left = nth
-        self.closed = False
-
-    def i2c_rdwr(self, *messages: Any) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise OSError(121, "Remote I/O error")
-        self._bus.i2c_rdwr(*messages)
-
-    def close(self) -> None:
-        self.closed = True
-
-
 @pytest.mark.parametrize("step", range(1, 7))
-def test_a_nack_at_any_step_of_opening_is_said_and_the_bus_let_go(site: Site, bus: Bus, step: int) -> None:
-    faulty = Faulty(bus, step)
+def test_a_nack_at_any_step_of_opening_is_said_and_the_bus_let_go(sensor: Any, faulty: Any, step: int) -> None:
+    faulty.fails = lambda number: number == step
 
     with pytest.raises(SourceError, match=r"^0x76 does not acknowledge \(Remote I/O error\)$"):
-        Bme280(site, I2cDevice(faulty, ADDRESS))  # type: ignore[arg-type]
+        sensor(faulty)
 
     assert faulty.closed
-    assert Bme280(site, I2cDevice(bus, ADDRESS)).sample() == READING
+    assert sensor().sample() == READING
 
 
 @pytest.mark.parametrize("step", range(1, 5))
-def test_a_nack_at_any_step_of_a_sample_is_said(site: Site, bus: Bus, step: int) -> None:
-    faulty = Faulty(bus, 0)
-    driver = Bme280(site, I2cDevice(faulty, ADDRESS))  # type: ignore[arg-type]
-    faulty.left = step
+def test_a_nack_at_any_step_of_a_sample_is_said(sensor: Any, faulty: Any, step: int) -> None:
+    driver = sensor(faulty)
+    opened = faulty.count
+    faulty.fails = lambda number: number == opened + step
 
     with pytest.raises(OSError, match="0x76 does not acknowledge"):
         driver.sample()

@@ -151,7 +151,7 @@ def test_reads_that_fail_are_repeated_two_seconds_apart(
 def test_a_lasting_fault_is_said(sensor: Any, files: Files, kind: str, text: str) -> None:
     driver = sensor()
     driver.sample()
-    files.fault(kind, until=100.0)
+    files.fault.begin(kind, now=0.0, seconds=100.0)
     files.show(1.0)
 
     with pytest.raises(OSError, match=text):

@@ -22,7 +22,7 @@ from picket_collectors.receiver import Receiver
 from picket_collectors.sampler import Sampler
 from picket_collectors.source import Site
 from picket_collectors.sources import bme280, dht22, host, http, kasa, nodes, nut, sgp30, zigbee2mqtt
-from picket_simulator import air, iio, mqtt_node, zigbee_bridge
+from picket_simulator import air, iio, mqtt_node, zigbee_bridge, zigbee_devices
 from picket_simulator.bus import Bus
 from picket_simulator.chips.bme280 import Bme280
 from picket_simulator.chips.sgp30 import Sgp30
@@ -212,21 +212,21 @@ def test_zigbee(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     config = zigbee2mqtt.Config(base_topic="z", interval_seconds=INTERVAL_SECONDS)
     house.received(lambda: zigbee2mqtt.open_stream(config, house.site))
 
-    assert len(house.readings) == len(zigbee_bridge.DEVICES)
+    assert len(house.readings) == len(zigbee_devices.DEVICES)
     assert all(len(times) >= house.seconds / INTERVAL_SECONDS - 1 for times in house.readings.values())
     expect_no_growth(house)
 
 
 def test_nodes(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    each = {name: mqtt_node.Node(measure) for name, (measure, _quantities) in mqtt_node.NODES.items()}
+    each = {name: mqtt_node.Node(*node) for name, node in mqtt_node.NODES.items()}
     first = [Message(f"n/{name}/status", b"online", True) for name in each]
 
     def publish(now: float, wall: float) -> Iterator[Message]:
         while first:
             yield first.pop(0)
         for name, node in each.items():
-            for end, payload in node.say(now, wall + now):
-                yield Message(f"n/{name}/{end}", payload, False)
+            for said in node.say(now, wall + now):
+                yield Message(f"n/{name}/{said.topic}", said.payload, False)
 
     monkeypatch.setattr(nodes, "Subscription", broker(publish))
     config = nodes.Config(base_topic="n", interval_seconds=INTERVAL_SECONDS)

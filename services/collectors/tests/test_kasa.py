@@ -1,8 +1,5 @@
-"""TP-Link Kasa plugs: what their answers mean, every way in which one may fail, and python-kasa between the two."""
+"""TP-Link Kasa plugs: every way in which one may fail, with python-kasa between it and us, and plugs that change."""
 
-import asyncio
-import json
-import logging
 import re
 import socket
 import struct
@@ -11,79 +8,21 @@ import threading
 import time as wall
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 from kasa import IotProtocol
 
+from picket_collectors import plug as one_plug
 from picket_collectors import plug_search
-from picket_collectors.plug_answers import Answer, meters, outlets, plain, plug_answer, smart_answer
-from picket_collectors.plug_search import BROADCAST, mac_of, new_question, old_question, search, surroundings
+from picket_collectors.plug_search import BROADCAST
 from picket_collectors.source import Site, SourceError, Stopped
 from picket_collectors.sources import kasa
-from picket_collectors.sources.kasa import Config, Kasa, PlugConfig, open_source
-from picket_simulator.kasa_plug import NOT_KNOWN, KasaPlug, PlugServer, Speaks, decrypted, encrypted
+from picket_collectors.sources.kasa import Config, PlugConfig, open_source
+from picket_simulator.kasa_plug import KasaPlug
 from picket_simulator.klap import Reply
-
-CASES = sorted((Path(__file__).parent / "golden" / "kasa").iterdir())
-MAC = "50:C7:BF:00:00:01"
-ACCOUNT = {"username": "someone@example.org", "password": "hunter2"}
-
-
-def answers(case: Path) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads((case / "answers.json").read_text(encoding="utf-8"))
-    return {"meters": [loaded["said"]], **loaded}
-
-
-def expected(case: Path) -> Answer:
-    return Answer(**json.loads((case / "expected.json").read_text(encoding="utf-8")))
-
-
-def is_smart(case: Path) -> bool:
-    return "get_device_info" in answers(case)["said"]
-
-
-class RecordedPlug:
-    """A plug that says what a case says, in the language of its kind."""
-
-    mac = MAC
-
-    def __init__(self, case: Path) -> None:
-        recorded = answers(case)
-        self.said, self.meters, self.smart = recorded["said"], recorded["meters"], is_smart(case)
-
-    def answer(self, asked: Any, _now: float) -> Any:
-        if self.smart:
-            return self._smart(asked)
-        if child := asked.get("context", {}).get("child_ids"):
-            return self.meters[[outlet["id"] for outlet in outlets(self.said)].index(child[0])]
-        return {module: self.said.get(module, NOT_KNOWN) for module in asked}
-
-    def _smart(self, asked: Any) -> Any:
-        if "method" not in asked:
-            return {"error_code": -1003}
-        if asked["method"] != "multipleRequest":
-            return self._one(asked["method"])
-        each = [{"method": one["method"], **self._one(one["method"])} for one in asked["params"]["requests"]]
-        return {"error_code": 0, "result": {"responses": each}}
-
-    def _one(self, method: str) -> Any:
-        said = self.said[method]
-        return said if said.get("error_code") else {"error_code": 0, "result": said}
-
-
-def source(site: Site, plugs: dict[str, PlugServer | PlugConfig], **account: str) -> Kasa:
-    configs = {
-        name: plug if isinstance(plug, PlugConfig) else PlugConfig(host=plug.host, port=plug.port)
-        for name, plug in plugs.items()
-    }
-    return open_source(Config(plugs=configs, **account), site)  # type: ignore[arg-type]
-
-
-def told(parts: Any) -> dict[str, Any]:
-    """Return each part's values, or its fault."""
-    return {part.name: part.fault or dict(part.values) for part in parts}
+from picket_simulator.plug_server import PlugServer, Speaks, encrypted
+from services.collectors.tests.plugs import ACCOUNT, MAC, source, told
 
 
 @pytest.fixture
@@ -101,70 +40,9 @@ def other() -> Iterator[PlugServer]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kasa, "ANSWER_SECONDS", 1)
+    monkeypatch.setattr(one_plug, "ANSWER_SECONDS", 1)
     monkeypatch.setattr(IotProtocol, "BACKOFF_SECONDS_AFTER_TIMEOUT", 0)
     monkeypatch.setattr(plug_search, "ANSWER_SECONDS", 0.3)
-
-
-# What the answers mean
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_answers_are_read(case: Path) -> None:
-    said, metered = answers(case)["said"], answers(case)["meters"]
-
-    if is_smart(case):  # python-kasa puts an error's number in the place of what there is not
-        read = smart_answer({method: answer.get("error_code", answer) for method, answer in said.items()})
-    else:
-        read = plug_answer(said, metered[: len(meters(said))])
-
-    assert read._replace(outlets=list(read.outlets)) == expected(case)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("case", "speaks"),
-    [
-        pytest.param(case, speaks, id=f"{case.name}-{speaks}")
-        for case in CASES
-        for speaks in (["KLAP 2"] if is_smart(case) else ["XOR", "KLAP 1", "KLAP 2"])
-    ],
-)
-def test_the_same_is_read_over_the_wire(case: Path, speaks: Speaks, site: Site) -> None:
-    _, values, each = expected(case)
-
-    with ExitStack() as stack:
-        plug = stack.enter_context(PlugServer("127.0.0.1", 0, RecordedPlug(case), speaks, **ACCOUNT))
-        plugs = stack.enter_context(closing(source(site, {"rack": plug}, **ACCOUNT)))
-        parts = plugs.sample()
-
-    assert told(parts) == {"rack": values, **{f"rack_{n}": outlet for n, outlet in enumerate(each, start=1)}}
-    assert all(abs(part.time_ns - wall.time_ns()) < 60e9 for part in parts)
-
-
-@pytest.mark.parametrize(
-    ("said", "text"),
-    [
-        pytest.param({}, "says not what it is", id="nothing"),
-        pytest.param([], "says not what it is", id="a-list"),
-        pytest.param({"system": {"get_sysinfo": {"err_code": -3}}}, "says not what it is", id="an-error"),
-        pytest.param({"system": "down"}, "says not what it is", id="text-for-a-mapping"),
-        pytest.param({"error_code": -1003}, "knows no get_sysinfo", id="another-language"),
-    ],
-)
-def test_what_is_no_answer_is_refused(said: Any, text: str) -> None:
-    with pytest.raises(SourceError, match=text):
-        plug_answer(said)
-
-
-def test_a_smart_plug_that_says_nothing_of_itself_is_refused() -> None:
-    with pytest.raises(SourceError, match="says not whether it is on"):
-        smart_answer({"get_device_info": -1002, "get_energy_usage": None, "get_emeter_data": None})
-
-
-@pytest.mark.parametrize("mac", ["50:C7:BF:00:00:01", "50-c7-bf-00-00-01", "50C7BF000001"])
-def test_a_mac_is_one_however_it_is_written(mac: str) -> None:
-    assert plain(mac) == "50c7bf000001"
 
 
 # One plug's fault
@@ -391,97 +269,6 @@ def test_the_process_ends_though_a_plug_is_silent(site: Site, plug: PlugServer) 
     assert wall.monotonic() - began < 2
 
 
-# Passwords
-
-
-@pytest.fixture(params=["KLAP 1", "KLAP 2"])
-def locked(request: pytest.FixtureRequest) -> Iterator[PlugServer]:
-    """A plug that belongs to an account."""
-    with PlugServer("127.0.0.1", 0, KasaPlug("rack", MAC, 2000), request.param, **ACCOUNT) as plug:
-        yield plug
-
-
-@pytest.mark.parametrize(
-    ("account", "text"),
-    [
-        pytest.param({**ACCOUNT, "password": "Hunter2"}, "refuses the password", id="wrong-password"),
-        pytest.param({**ACCOUNT, "username": "Someone@example.org"}, "refuses the password", id="wrong-case"),
-        pytest.param({}, "wants a username and a password", id="none"),
-    ],
-)
-def test_a_wrong_password_is_one_fault_and_the_plug_is_left_alone_for_a_while(
-    account: dict[str, str], text: str, locked: PlugServer, site: Site, time: Any
-) -> None:
-    with closing(source(site, {"rack": locked}, **account)) as plugs:
-        first = told(plugs.sample())["rack"]
-        asked = locked.connections
-
-        for _ in range(10):
-            time.now += 50
-            assert told(plugs.sample())["rack"] == first
-        assert locked.connections == asked
-        time.now += 101
-        plugs.sample()
-
-        assert first == f"127.0.0.1 {text}; asked again in 10 minutes"
-        assert locked.connections > asked
-        assert plugs.figures() == {"plugs_lost": 0}
-
-
-def test_no_proof_of_a_wrong_password_is_shown_to_the_plug(locked: PlugServer, site: Site) -> None:
-    shown: list[str] = []
-    post = locked.klap.post
-
-    def spied(path: str, *rest: Any) -> Any:
-        shown.append(path)
-        return post(path, *rest)
-
-    locked.klap.post = spied  # type: ignore[method-assign]
-    with closing(source(site, {"rack": locked}, username="someone@example.org", password="wrong")) as plugs:
-        plugs.sample()
-
-    assert set(shown) == {"/app/handshake1"}
-
-
-def test_a_password_that_is_right_again_is_found_to_be(locked: PlugServer, site: Site, time: Any) -> None:
-    with closing(source(site, {"rack": locked}, **ACCOUNT)) as plugs:
-        plugs.sample()
-        locked.fault("password")
-        refused = told(plugs.sample())["rack"]
-
-        locked.fault("clear")
-        time.now += kasa.REFUSED_SECONDS
-
-        assert "refuses the password" in refused
-        assert told(plugs.sample())["rack"]["on"] == 1
-
-
-def test_a_session_that_the_plug_forgot_costs_no_reading(locked: PlugServer, site: Site) -> None:
-    with closing(source(site, {"rack": locked}, **ACCOUNT)) as plugs:
-        plugs.sample()
-
-        locked.klap.forget()
-
-        assert told(plugs.sample())["rack"]["on"] == 1
-
-
-def test_nothing_is_logged_of_passwords_and_failures(
-    locked: PlugServer, site: Site, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    with closing(source(site, {"rack": locked}, **ACCOUNT)) as plugs:
-        plugs.sample()
-        locked.klap.forget()
-        plugs.sample()
-        locked.fault("garbage")
-        plugs.sample()
-
-    assert [(record.name, record.levelname) for record in caplog.records if record.name != "asyncio"] == [
-        ("kasa_plugs", "INFO")
-    ]
-    assert "hunter2" not in caplog.text
-
-
 # Plugs that change
 
 
@@ -551,36 +338,6 @@ def test_a_plug_with_a_mac_alone_is_looked_for_first_and_again_every_few_minutes
 
     assert fault == "no plug with mac 50c7bf000001 answers: on another network it is found by its host alone"
     assert searched == [([BROADCAST], {(9999, 20002)})] * 2
-
-
-def test_a_search_asks_the_neighbours_of_what_is_at_home_and_nobody_else() -> None:
-    asked = surroundings(["192.168.1.40", "192.168.1.41", "plug.lan", "8.8.8.8", ""])
-
-    assert asked == [BROADCAST, *(f"192.168.1.{n}" for n in range(1, 255))]
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("speaks", ["XOR", "KLAP 2"])
-def test_a_search_finds_plugs_of_both_kinds(speaks: Speaks) -> None:
-    with PlugServer("127.0.0.51", 0, KasaPlug("rack", MAC, 2000), speaks) as plug:
-        found = asyncio.run(search(["127.0.0.50", "127.0.0.51"], {(plug.port, plug.port)}))
-
-    assert found == {"50c7bf000001": "127.0.0.51"}
-
-
-@pytest.mark.parametrize(
-    "data",
-    [b"", b"\x02", bytes(100), b"\x02" + bytes(15) + b"{", b"\x02" + bytes(15) + b"[]", encrypted(b'{"system":{}}')],
-    ids=["empty", "short", "zeros", "cut", "no-mapping", "no-mac"],
-)
-def test_what_answers_a_search_with_something_else_is_no_plug(data: bytes) -> None:
-    assert mac_of(data) == ""
-
-
-def test_the_questions_are_those_that_plugs_know() -> None:
-    assert json.loads(decrypted(old_question())) == {"system": {"get_sysinfo": {}}}
-    assert new_question().hex() == "020000010000000000000000463cb5d3"
 
 
 # The library

@@ -17,11 +17,12 @@ import pytest
 from kasa import Credentials, Device, DeviceConfig, DeviceConnectionParameters, EmeterStatus, Module
 
 from picket.messages import Fault, Reading, decode
+from picket_collectors.plug import KLAP_1, KLAP_2, XOR
 from picket_collectors.plug_answers import meters, outlets, plug_answer, smart_answer
 from picket_collectors.source import Site
-from picket_collectors.sources import kasa
 from picket_collectors.sources.kasa import Config, PlugConfig, open_source
-from picket_simulator.kasa_plug import KasaPlug, PlugServer, Speaks
+from picket_simulator.kasa_plug import KasaPlug
+from picket_simulator.plug_server import PlugServer, Speaks
 from tests.servers.release import Release
 from tests.servers.waiting import wait_for
 
@@ -91,7 +92,7 @@ def test_a_collector_reads_what_the_librarys_own_devices_read(plug: PlugServer, 
 
 
 async def as_the_library_reads(plug: PlugServer) -> dict[str, Any]:
-    family, encryption, login = {"XOR": kasa.XOR, "KLAP 1": kasa.KLAP_1, "KLAP 2": kasa.KLAP_2}[plug.speaks]
+    family, encryption, login = {"XOR": XOR, "KLAP 1": KLAP_1, "KLAP 2": KLAP_2}[plug.speaks]
     device = await Device.connect(
         config=DeviceConfig(
             plug.host,

@@ -1,4 +1,4 @@
-"""The Winsen MH-Z19B: its values, its warm-up, its settings, and how it behaves when sensor and cable misbehave."""
+"""The Winsen MH-Z19B: its values, its warm-up and its settings; its faults are in test_serial_sensors.py."""
 
 import random
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from picket.health import HealthBeat
 from picket_collectors.collector import Collector
 from picket_collectors.outcome import Measured
 from picket_collectors.power_up import plug
-from picket_collectors.source import Part, Site, SourceError, Stopped
+from picket_collectors.source import Part, Site, SourceError
 from picket_collectors.sources.mhz19b import (
     GET_ABC,
     GET_RANGE,
@@ -29,7 +29,6 @@ from picket_collectors.sources.mhz19b import (
     set_range,
 )
 from picket_simulator.mhz19b import Mhz19b as Simulated
-from services.collectors.tests.cable_faults import deaf, garbage, once, unplugged
 
 CONFIG = Config(port="")
 
@@ -297,53 +296,3 @@ def test_what_came_before_the_question_is_no_answer(mhz19b: Any, port: Any, time
     port._waiting = bytes.fromhex("ff86019a42000000") + b"\x9d"
 
     assert sensor.sample() == {"co2_ppm": 636}
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        pytest.param(once(bytes.fromhex("ff86067c42000000ba")), id="checksum"),
-        pytest.param(once(bytes.fromhex("ff8602")), id="short-read"),
-        pytest.param(once(b""), id="an-answer-lost"),
-        pytest.param(lambda heard: heard and b"\xff\x00" + heard, id="noise-before-each-answer"),
-    ],
-)
-def test_a_passing_fault_is_overcome_and_costs_no_warm_up(mhz19b: Any, port: Any, time: Any, spoil: Any) -> None:
-    sensor = warm(mhz19b, time)
-    port.spoil = spoil
-
-    assert sensor.sample() == {"co2_ppm": 636}
-
-
-def bad_checksums(port: Any) -> None:
-    port.spoil = lambda heard: heard[:-1] + bytes([heard[-1] ^ 1]) if heard else heard
-
-
-@pytest.mark.parametrize(
-    ("fault", "text"),
-    [
-        pytest.param(deaf, "^no answer to 'read'$", id="silence"),
-        pytest.param(garbage, "no answer to 'read', but [0-9]+ bytes of something else", id="garbage"),
-        pytest.param(bad_checksums, "no answer to 'read', but 27 bytes of something else", id="checksum"),
-        pytest.param(unplugged, "Input/output error", id="unplug"),
-    ],
-)
-def test_a_lasting_fault_is_said(mhz19b: Any, port: Any, fault: Callable[[Any], None], text: str) -> None:
-    sensor = mhz19b()
-    sensor.sample()
-
-    fault(port)
-
-    with pytest.raises(OSError, match=text):
-        sensor.sample()
-    sensor.close()
-    assert port.closed
-
-
-def test_a_silent_sensor_does_not_keep_the_process_from_ending(mhz19b: Any, port: Any, time: Any) -> None:
-    deaf(port)
-    time.stop_at = time.now + 1
-
-    with pytest.raises(Stopped):
-        mhz19b().sample()
-    assert time.now < time.stop_at + 1

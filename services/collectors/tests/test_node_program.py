@@ -310,7 +310,7 @@ for end, payload, timed in node._waiting:
 
 def test_a_sensor_that_fails_is_said_once_and_takes_no_other_with_it(micropython: list[str]) -> None:
     script = """
-answers = [21.5, OSError("no answer"), OSError("no answer"), float("nan"), True, 22]
+answers = [21.5, OSError("no answer"), OSError("no answer"), float("nan"), float("inf"), True, 22]
 def sensor():
     answer = answers.pop(0)
     if isinstance(answer, Exception):
@@ -318,14 +318,14 @@ def sensor():
     return answer
 node = Node(settings, [("temperature_c", sensor), ("open", lambda: 0)], {}, network=lambda: False)
 picket_node.utc_now = lambda: "now"
-for _ in range(6):
+for _ in range(7):
     node.turn()
 for end, payload, timed in node._waiting:
     print(payload)
 """
     said = [json.loads(line) for line in printed(micropython, HEAD + script)]
 
-    assert [one["temperature_c"] for one in said if "open" in one] == [21.5, None, None, None, 1, 22]
+    assert [one["temperature_c"] for one in said if "open" in one] == [21.5, None, None, None, None, 1, 22]
     assert [one["text"] for one in said if "text" in one] == [
         "temperature_c: OSError: no answer",
         "temperature_c: works again",

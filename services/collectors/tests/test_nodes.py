@@ -88,6 +88,17 @@ def test_what_nodes_say_becomes_readings_faults_and_lines(case: Path) -> None:
     assert played.told == (case / "expected").read_text(encoding="utf-8").splitlines()
 
 
+def test_what_a_kept_session_still_hears_of_an_earlier_base_topic_is_no_node() -> None:
+    played = house(base_topic="house/node")
+
+    for topic in ("node/shed/status", "node/shed/reading"):
+        played.hear(topic, b'{"temperature_c": 21}')
+    played.until(400)
+
+    assert played.told == []
+    assert played.nodes.figures()["nodes"] == 0
+
+
 @pytest.mark.parametrize(
     ("payload", "fault"),
     [

@@ -5,15 +5,29 @@ import re
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from picket_collectors.outcome import Measured
 from picket_collectors.pace import Pace
-from picket_collectors.source import Site, SourceError, Stopped
-from picket_collectors.sources.nut import FLAGS, LOOK_SECONDS, MAX_VARIABLES, RANGES, Config, Nut, flags, open_stream
+from picket_collectors.receiver import Receiver
+from picket_collectors.source import Part, Site, SourceError, Stopped
+from picket_collectors.sources.nut import (
+    KNOCK_SECONDS,
+    KNOCKS,
+    LOOK_SECONDS,
+    MAX_VARIABLES,
+    RANGES,
+    Config,
+    Nut,
+    open_stream,
+)
+from picket_collectors.ups_values import FLAGS, flags
 from picket_simulator.ups import Ups, Upsd
+from tests.servers.ports import free_ports
 
 CASES = sorted((Path(__file__).parent / "golden" / "nut").iterdir())
 EATON = Config(host="nas", ups="eaton")
@@ -58,8 +72,11 @@ def test_what_upsd_says_is_a_reading_or_the_reason_why_there_is_none(case: Path,
     if "error" in expected:
         with pytest.raises(SourceError, match=f"^{re.escape(expected['error'])}$"):
             Nut(config, site, line).receive()
+    elif "fault" in expected:
+        assert Nut(config, site, line).receive() == [Part("driver", "ups", fault=expected["fault"])]
     else:
-        (part,) = Nut(config, site, line).receive()
+        driver, part = Nut(config, site, line).receive()
+        assert driver == Part("driver", "ups")
         assert (part.name, part.kind, part.switches) == ("", "ups", frozenset(FLAGS))
         assert part.values == expected["values"]
         assert set(part.values) == set(RANGES)
@@ -142,14 +159,43 @@ def test_a_power_cut_is_told_within_a_look_and_all_else_once_an_interval(site: S
             cut_at = float("inf")
         for part in nut.receive():
             pace.offer(part, time.now)
-        told += [(time.now - began, part.values["on_battery"]) for part in pace.due(time.now)]
+        told += [(time.now - began, part.values["on_battery"]) for part in pace.due(time.now) if part.values]
 
     assert told == [(0, 0), (60, 0), (74, 1), (134, 1)]
 
 
-def test_a_server_that_is_not_there_is_said_with_its_address(site: Site) -> None:
+def test_a_cut_that_the_driver_s_return_shows_is_told_within_a_look(site: Site, time: Any, upsd: Upsd) -> None:
+    began, told = time.now, []
+
+    def take(outcome: Any) -> None:
+        parts = outcome.parts if isinstance(outcome, Measured) else ()
+        told.extend((time.now - began, part.values["on_battery"]) for part in parts if part.values)
+        if time.now - began >= 304:
+            upsd.upses["ups"].fault("power_cut", time.now)
+        elif time.now - began >= 4:
+            upsd.upses["ups"].fault("stale", time.now)
+
+    time.stop_at = began + 400
+    Receiver(lambda: Nut(EATON, site, Wired(upsd, time)), 60, site, take).run()
+
+    assert told == [(0, 0), (60, 0), (306, 1), (366, 1)]  # that of 60 s was measured before the loss
+
+
+def test_a_server_that_is_not_there_is_said_with_its_address_after_some_tries(site: Site, time: Any) -> None:
     with pytest.raises(SourceError, match=r"^upsd at 127\.0\.0\.1:1: Connection refused$"):
         open_stream(Config(port=1, ups="eaton"), site)
+
+    assert time.pauses == [KNOCK_SECONDS] * (KNOCKS - 1)
+
+
+def test_a_server_that_starts_beside_it_is_no_fault(site: Site) -> None:
+    (port,) = free_ports(1)
+    with ExitStack() as opened:
+
+        def start(_seconds: float) -> None:
+            opened.enter_context(socket.create_server(("127.0.0.1", port)))
+
+        open_stream(Config(port=port, ups="eaton"), site._replace(pause=start)).close()
 
 
 def test_a_connection_whose_login_fails_is_closed(site: Site) -> None:

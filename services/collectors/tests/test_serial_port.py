@@ -196,6 +196,23 @@ def test_a_port_in_use_is_not_disturbed(house: House, monkeypatch: pytest.Monkey
         assert house.heard["ttyUSB0"] == before
 
 
+def test_a_port_that_can_t_be_opened_is_not_waited_for_and_is_told_from_one_in_use(site: Site, tmp_path: Path) -> None:
+    devices = tree(tmp_path / "dev", "ttyUSB0")  # a file: no port at all
+    (devices / "ttyUSB1").mkdir()
+    never: Callable[..., bool] = lambda *_: pytest.fail("nobody is there to be asked")  # noqa: E731
+    began = site.clock()
+
+    with pytest.raises(SourceError) as raised:
+        open_serial_port(AUTO, 9600, site._replace(devices=devices), never)
+
+    assert str(raised.value) == (
+        "found on no serial port; asked in vain: none; in use: none; not to be opened: "
+        f"{devices}/ttyUSB0 (Could not configure port: (25, 'Inappropriate ioctl for device')), "
+        f"{devices}/ttyUSB1 (Is a directory)"
+    )
+    assert site.clock() == began
+
+
 @pytest.mark.slow
 def test_a_port_that_another_collector_names_is_never_asked(house: House) -> None:
     house.plug_in(Sds011(), "ttyUSB0")

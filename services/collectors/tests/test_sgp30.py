@@ -97,11 +97,6 @@ def chip() -> Chip:
 
 
 @pytest.fixture
-def bus(chip: Chip, bus_time: Any) -> Bus:
-    return Bus({ADDRESS: chip}, bus_time)
-
-
-@pytest.fixture
 def sensor(site: Site, bus: Bus, time: Any) -> Callable[..., Sgp30]:
     wall = WALL - time.now
 
@@ -298,6 +293,26 @@ def test_the_humidity_is_followed_and_off_when_it_is_not_known(
     assert told == [(0x0B7C, 11.48), (0x0DC8, 13.78), (DEFAULT_HUMIDITY, 0), (0x0B7C, 11.48)]
 
 
+@pytest.mark.parametrize(
+    ("celsius", "percent", "told"),
+    [
+        pytest.param(84.0, 100.0, 0xFFFF, id="more-than-can-be-told"),
+        pytest.param(1200.0, 100.0, DEFAULT_HUMIDITY, id="a-kiln"),
+        pytest.param(-243.12, 50.0, DEFAULT_HUMIDITY, id="colder-than-any-air"),
+        pytest.param(20.0, 0.0, 1, id="dry-air-is-not-air-of-which-nothing-is-known"),
+    ],
+)
+def test_whatever_a_neighbour_says_the_chip_measures_on(
+    sensor: Any, chip: Chip, beside: Site, climate: Any, celsius: float, percent: float, told: int
+) -> None:
+    climate.update(temperature_c=celsius, humidity_percent=percent)
+    driver = sensor(site=beside, humidity_from="climate")
+
+    driver.sample()
+
+    assert chip.humidity == told
+
+
 def test_nobody_is_asked_where_no_neighbour_is_named(sensor: Any, chip: Chip, beside: Site) -> None:
     driver = sensor(site=beside)
 
@@ -319,32 +334,8 @@ def test_what_an_earlier_process_said_of_the_humidity_is_taken_back(sensor: Any,
 # Faults
 
 
-class Faulty:
-    """A bus on which some transfers from now on fail."""
-
-    def __init__(self, bus: Bus) -> None:
-        self._bus = bus
-        self.count = 0
-        self.fails: Callable[[int], bool] = lambda _number: False
-        self.closed = False
-
-    def i2c_rdwr(self, *messages: Any) -> None:
-        self.count += 1
-        if self.fails(self.count):
-            raise OSError(121, "Remote I/O error")
-        self._bus.i2c_rdwr(*messages)
-
-    def close(self) -> None:
-        self.closed = True
-
-
-@pytest.fixture
-def faulty(bus: Bus) -> Faulty:
-    return Faulty(bus)
-
-
 @pytest.mark.parametrize("step", range(1, 11))
-def test_one_nack_at_any_step_is_overcome(sensor: Any, faulty: Faulty, step: int) -> None:
+def test_one_nack_at_any_step_is_overcome(sensor: Any, faulty: Any, step: int) -> None:
     faulty.fails = lambda number: number == step
 
     driver = sensor(1, faulty)
@@ -354,7 +345,7 @@ def test_one_nack_at_any_step_is_overcome(sensor: Any, faulty: Faulty, step: int
 
 
 @pytest.mark.parametrize("step", range(1, 9))
-def test_silence_from_any_step_of_opening_is_said_and_the_bus_let_go(sensor: Any, faulty: Faulty, step: int) -> None:
+def test_silence_from_any_step_of_opening_is_said_and_the_bus_let_go(sensor: Any, faulty: Any, step: int) -> None:
     faulty.fails = lambda number: number >= step
 
     with pytest.raises(SourceError, match=r"^'[a-z -]+': 0x58 does not acknowledge \(Remote I/O error\)$"):

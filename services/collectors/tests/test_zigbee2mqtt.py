@@ -13,11 +13,7 @@ import pytest
 
 from picket_collectors.mqtt import Message
 from picket_collectors.source import Part
-from picket_collectors.sources.zigbee2mqtt import (
-    BRIDGE_SECONDS,
-    MOST_STRANGERS,
-    Bridge,
-)
+from picket_collectors.zigbee_bridge import BRIDGE_SECONDS, MOST_STRANGERS, Bridge
 from picket_collectors.zigbee_messages import MAX_LIST_BYTES, MAX_STATE_BYTES
 from picket_collectors.zigbee_values import MOST_VALUES
 

@@ -42,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fault.add_argument(
         "fault",
         metavar="KIND",
-        help="chips: nack, stuck, brownout; sensors: silent, garbage, unplug; nodes: offline, garbage, chatter; "
+        help="chips: nack, stuck, brownout; sensors and plugs: silent, garbage, unplug; plugs: password; "
+        "Zigbee's bridge and devices, nodes: offline, garbage; nodes: chatter; "
         "a UPS: power_cut, low_battery, stale, silent; the weather: 500, garbage, slow, 429; clear",
     )
     fault.add_argument("target", metavar="TARGET", help="an I2C address (0x68) or a collector's name")

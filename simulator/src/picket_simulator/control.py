@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from picket_simulator import report
-from picket_simulator.bus import FOREVER
+from picket_simulator.fault import FOREVER
 from picket_simulator.hardware import Hardware
 from picket_simulator.world import SCENES
 

@@ -9,7 +9,6 @@ read: the error is EIO, as the driver's.
 """
 
 import logging
-import math
 import shutil
 import threading
 import time
@@ -19,9 +18,9 @@ from typing import Any
 
 from picket.config import Config
 from picket_simulator.air import Air, room
+from picket_simulator.fault import FOREVER, Fault
 
 LOG = logging.getLogger(__name__)
-FAULTS = ("silent", "garbage", "unplug", "clear")
 UNREADABLE = Path("/proc/self/mem")
 TURN_SECONDS = 0.5
 
@@ -39,19 +38,11 @@ class Dht22:
         self.folder = folder
         self._gpio_pin = gpio_pin
         self._air = air
-        self._fault = ("clear", math.inf)
-
-    def fault(self, kind: str, until: float) -> None:
-        """Fail at every read, measure what no air is, be gone, or clear that; raises ValueError."""
-        if kind not in FAULTS:
-            raise ValueError(f"expected a fault of {', '.join(FAULTS)}, got {kind}")
-        self._fault = (kind, until)
+        self.fault = Fault("silent", "garbage", "unplug")  # fail at every read, measure what no air is, be gone
 
     def show(self, now: float) -> None:
         """Bring the files up to date."""
-        kind, until = self._fault
-        if now >= until:
-            kind = "clear"
+        kind = self.fault.at(now)
         if kind == "unplug":
             self.remove()
             return
@@ -107,10 +98,10 @@ class Dht22s:
         for sensor in self._sensors.values():
             sensor.remove()
 
-    def fault(self, name: str, kind: str, seconds: float) -> None:
+    def fault(self, name: str, kind: str, seconds: float = FOREVER) -> None:
         """Let a sensor misbehave, at once; raises ValueError for a fault that it does not have."""
         with self._lock:
-            self._sensors[name].fault(kind, time.monotonic() + seconds)
+            self._sensors[name].fault.begin(kind, time.monotonic(), seconds)
         self._show()
 
     def _run(self) -> None:

@@ -5,7 +5,7 @@ import threading
 from contextlib import suppress
 from socket import SHUT_RDWR, socket
 from socketserver import BaseRequestHandler, ThreadingTCPServer
-from typing import Any
+from typing import Any, ClassVar, Self
 from weakref import WeakSet
 
 
@@ -26,9 +26,15 @@ class Listener(ThreadingTCPServer):
             raise OSError(error.errno, f"{host}:{port}: {os.strerror(error.errno or 0)}") from error
         self.port: int = self.server_address[1]
 
-    def start(self) -> None:
+    def __enter__(self) -> Self:
         """Serve from a thread of its own."""
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Serve nobody any more, and hang up."""
+        self.shutdown()
+        self.server_close()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Note a connection."""
@@ -41,3 +47,25 @@ class Listener(ThreadingTCPServer):
         for client in list(self._clients):
             with suppress(OSError):
                 client.shutdown(SHUT_RDWR)
+
+
+class Listening:
+    """What listens while it is entered; a `client` is who handles one connection, and speaks for it."""
+
+    client: ClassVar[type[BaseRequestHandler]]
+
+    def __init__(self, host: str, port: int) -> None:
+        """Listen nowhere yet; port 0 is any."""
+        self.host, self.port = host, port
+        self._listener: Listener | None = None
+
+    def __enter__(self) -> Self:
+        """Listen; raises OSError that names the port."""
+        self._listener = Listener(self.host, self.port, self.client, self).__enter__()
+        self.port = self._listener.port
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Hang up."""
+        if self._listener:
+            self._listener.__exit__()

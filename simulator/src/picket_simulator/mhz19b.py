@@ -14,6 +14,8 @@ Range and ABC outlive a loss of power. For three minutes from power-up it says a
 
 from enum import IntEnum
 
+from picket_simulator.serial_commands import Commands
+
 COMMAND_SIZE = 9
 WARM_UP_SECONDS = 180.0
 WARM_UP_PPM = (0, 400, 410, 500, 0x184, 0x22B)
@@ -41,26 +43,17 @@ class Mhz19b:
         self.tells_settings = True  # old firmware does not
         self.confirms_orders = False  # some firmware does
         self.warm_up_seconds = warm_up_seconds
+        self._commands = Commands(b"\xff\x01", COMMAND_SIZE, _is_right)
         self.power_cycle(0.0)
 
     def power_cycle(self, now: float) -> None:
         """Start again, and warm up again; range and ABC are kept."""
-        self._received = b""
+        self._commands.forget()
         self._powered_at = now
 
     def receive(self, data: bytes, now: float) -> bytes:
         """Take bytes from the host and return those of the answers."""
-        self._received += data
-        answers = b""
-        while (start := self._received.find(b"\xff\x01")) >= 0 and len(self._received) >= start + COMMAND_SIZE:
-            command = self._received[start : start + COMMAND_SIZE]
-            if sum(command[1:]) & 0xFF == 0:
-                self._received = self._received[start + COMMAND_SIZE :]
-                answers += self._obey(command[2], command[3:8], now)
-            else:
-                self._received = self._received[start + 2 :]
-        self._received = self._received[-COMMAND_SIZE:]
-        return answers
+        return b"".join(self._obey(command[2], command[3:8], now) for command in self._commands.feed(data))
 
     def tick(self, _now: float) -> bytes:
         """Return nothing: it speaks only when it is asked."""
@@ -88,6 +81,10 @@ class Mhz19b:
         if powered < self.warm_up_seconds:
             return WARM_UP_PPM[int(powered) % len(WARM_UP_PPM)]
         return min(self.ppm, self.range_ppm)
+
+
+def _is_right(command: bytes) -> bool:
+    return sum(command[1:]) & 0xFF == 0
 
 
 def _answer(kind: int, *values: int) -> bytes:

@@ -1,7 +1,9 @@
 """An appliance's way to the broker of the configuration: it dials until there is one, and says nothing of that."""
 
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from socket import SHUT_RDWR
 from typing import Any, NamedTuple
 
 from paho.mqtt.client import Client
@@ -67,11 +69,12 @@ class MqttClient:
         """Be gone without a farewell, as by a cut of the power; `start` brings it back."""
         client, self._client = self._client, None
         if client:
-            connection = client.socket()
-            client.loop_stop()
+            connection: Any = client.socket()
             if connection:
                 with suppress(OSError):
-                    connection.close()
+                    connection.shutdown(SHUT_RDWR)
+            # Its thread may sleep for as long as it would before it dials again, for which nobody is to wait.
+            threading.Thread(target=client.loop_stop, daemon=True).start()
 
     def close(self) -> None:
         """Say farewell and hang up."""

@@ -14,6 +14,8 @@ after it woke is garbage, and a fan takes some seconds, in which it counts nothi
 import struct
 from enum import IntEnum
 
+from picket_simulator.serial_commands import Commands
+
 COMMAND_SIZE = 7
 DATA_SECONDS = 0.8
 SPIN_UP_SECONDS = 3.0
@@ -39,30 +41,21 @@ class Pms5003:
         self.acknowledges_late = False  # an ack then comes with what is sent next
         self.wake_garbage = WAKE_GARBAGE
         self.spin_up_seconds = SPIN_UP_SECONDS
+        self._commands = Commands(b"BM", COMMAND_SIZE, _is_right)
         self.power_cycle(0.0)
 
     def power_cycle(self, now: float) -> None:
         """Start again: nothing of its state is kept."""
         self.awake = True
         self.passive = False
-        self._received = b""
+        self._commands.forget()
         self._late = b""
         self._spun_up_at = now + self.spin_up_seconds
         self._data_at = now + DATA_SECONDS
 
     def receive(self, data: bytes, now: float) -> bytes:
         """Take bytes from the host and return those of the answers."""
-        self._received += data
-        answers = b""
-        while (start := self._received.find(b"BM")) >= 0 and len(self._received) >= start + COMMAND_SIZE:
-            command = self._received[start : start + COMMAND_SIZE]
-            if struct.unpack(">H", command[5:]) == (sum(command[:5]),):
-                self._received = self._received[start + COMMAND_SIZE :]
-                answers += self._obey(command[2], command[4], now)
-            else:
-                self._received = self._received[start + 2 :]
-        self._received = self._received[-COMMAND_SIZE:]
-        return answers
+        return b"".join(self._obey(command[2], command[4], now) for command in self._commands.feed(data))
 
     def tick(self, now: float) -> bytes:
         """Return the data that are due in active mode."""
@@ -102,6 +95,10 @@ class Pms5003:
         values = (self.pm1, self.pm25, self.pm10) * 2 + self.counts if now >= self._spun_up_at else (0,) * 12
         late, self._late = self._late, b""
         return late + _frame(struct.pack(">H12HBB", 28, *values, VERSION, 0))
+
+
+def _is_right(command: bytes) -> bool:
+    return struct.unpack(">H", command[5:]) == (sum(command[:5]),)
 
 
 def _frame(body: bytes) -> bytes:

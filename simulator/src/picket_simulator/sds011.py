@@ -15,6 +15,8 @@ Mode, period and id outlive a loss of power. Asleep, or in the pause of its peri
 import struct
 from enum import IntEnum
 
+from picket_simulator.serial_commands import Commands
+
 COMMAND_SIZE = 19
 EVERYBODY = 0xFFFF
 REPORT_SECONDS = 1.0
@@ -42,12 +44,13 @@ class Sds011:
         self.device_id = device_id
         self.by_query = False
         self.period_minutes = 0
+        self._commands = Commands(b"\xaa\xb4", COMMAND_SIZE, _is_right)
         self.power_cycle(0.0)
 
     def power_cycle(self, now: float) -> None:
         """Start again; mode, period and id are kept."""
         self.awake = True
-        self._received = b""
+        self._commands.forget()
         self._begin(now)
 
     def working(self, now: float) -> bool:
@@ -57,17 +60,7 @@ class Sds011:
 
     def receive(self, data: bytes, now: float) -> bytes:
         """Take bytes from the host and return those of the replies."""
-        self._received += data
-        replies = b""
-        while (start := self._received.find(b"\xaa\xb4")) >= 0 and len(self._received) >= start + COMMAND_SIZE:
-            command = self._received[start : start + COMMAND_SIZE]
-            if command[-1] == 0xAB and command[-2] == sum(command[2:-2]) & 0xFF:
-                self._received = self._received[start + COMMAND_SIZE :]
-                replies += self._obey(command, now)
-            else:
-                self._received = self._received[start + 2 :]
-        self._received = self._received[-COMMAND_SIZE:]
-        return replies
+        return b"".join(self._obey(command, now) for command in self._commands.feed(data))
 
     def tick(self, now: float) -> bytes:
         """Return the report that is due, about one a second in active mode."""
@@ -122,3 +115,7 @@ class Sds011:
     def _frame(self, kind: int, values: bytes) -> bytes:
         body = values + struct.pack(">H", self.device_id)
         return bytes([0xAA, kind]) + body + bytes([sum(body) & 0xFF, 0xAB])
+
+
+def _is_right(command: bytes) -> bool:
+    return command[-1] == 0xAB and command[-2] == sum(command[2:-2]) & 0xFF

@@ -51,9 +51,7 @@ class Server:
                 opened.enter_context(appliance)
             self._open = opened.pop_all()
         for listener in (self._bus, self._control):
-            listener.start()
-            self._open.callback(listener.server_close)
-            self._open.callback(listener.shutdown)
+            self._open.enter_context(listener)
         LOG.info(
             "bus on %s:%s with %s", self._host, self.bus_port, ", ".join(map(hex, self.hardware.places)) or "no chips"
         )

@@ -11,14 +11,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from socketserver import StreamRequestHandler
-from typing import Any
+from typing import Any, Self
 
 from picket.config import Config
-from picket_simulator.listener import Listener
+from picket_simulator.fault import FOREVER, Fault
+from picket_simulator.listener import Listener, Listening
 
 LOG = logging.getLogger(__name__)
-FAULTS = ("power_cut", "low_battery", "stale", "silent", "clear")
-FOREVER = float("inf")
 
 FULL_SECONDS = 1800.0  # on a full battery
 CHARGING_SECONDS = 7200.0  # from nothing to full
@@ -32,21 +31,18 @@ class Ups:
         """Be on line power with a full battery."""
         self._charge = 100.0
         self._at = 0.0
-        self._fault = ("clear", FOREVER)
+        self._fault = Fault("power_cut", "low_battery", "stale", "silent")
 
     def fault(self, kind: str, now: float, seconds: float = FOREVER) -> None:
         """Cut the power, drain the battery all at once, lose the UPS, be silent, or clear that; raises ValueError."""
-        if kind not in FAULTS:
-            raise ValueError(f"expected a fault of {', '.join(FAULTS)}, got {kind}")
         self._pass(now)
-        self._fault = (kind, now + seconds)
+        self._fault.begin(kind, now, seconds)
         if kind == "low_battery":
             self._charge = min(self._charge, LOW_PERCENT - 5)
 
     def fault_at(self, now: float) -> str:
         """Name the fault of this moment; "clear" is none."""
-        kind, until = self._fault
-        return kind if now < until else "clear"
+        return self._fault.at(now)
 
     def variables(self, now: float) -> dict[str, str]:
         """Return what its driver would tell."""
@@ -80,34 +76,35 @@ class Ups:
         self._charge = min(max(self._charge + change, 0.0), 100.0)
 
 
-class Upsd:
-    """The server; a context manager that listens. `names` are the collectors that ask it, `upses` whom by that."""
+class _Client(StreamRequestHandler):
+    server: Listener
+
+    def handle(self) -> None:
+        with suppress(OSError):
+            for line in self.rfile:
+                answer = self.server.served.answer(line.decode(errors="replace").strip(), time.monotonic())
+                self.wfile.write("".join(f"{one}\n" for one in answer).encode())
+                if answer == ["OK Goodbye"]:
+                    return
+
+
+class Upsd(Listening):
+    """The server. `names` are the collectors that ask it, `upses` whom by that."""
+
+    client = _Client
 
     def __init__(self, config: Config, collectors: Mapping[str, Mapping[str, Any]]) -> None:
         """Switch the UPSes on; one is one, however many collectors ask for it."""
+        super().__init__(config.simulator.bind_address, config.simulator.ups_port)
         self.names = tuple(collectors)
-        self._address = (config.simulator.bind_address, config.simulator.ups_port)
         self._upses = {str(collector.get("ups")): Ups() for collector in collectors.values()}
         self.upses = {name: self._upses[str(collector.get("ups"))] for name, collector in collectors.items()}
-        self._listener: Listener | None = None
 
-    def __enter__(self) -> "Upsd":
+    def __enter__(self) -> Self:
         """Listen; raises OSError."""
-        self._listener = Listener(*self._address, _Client, self)
-        self._listener.start()
-        LOG.info("upsd on %s:%s with %s", self._address[0], self.port, ", ".join(self._upses))
+        super().__enter__()
+        LOG.info("upsd on %s:%s with %s", self.host, self.port, ", ".join(self._upses))
         return self
-
-    def __exit__(self, *_: object) -> None:
-        """Hang up."""
-        if self._listener:
-            self._listener.shutdown()
-            self._listener.server_close()
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return self._listener.port if self._listener else 0
 
     def fault(self, name: str, kind: str, seconds: float = FOREVER) -> None:
         """Let the UPS of a collector misbehave; raises ValueError."""
@@ -142,18 +139,6 @@ class Upsd:
                 yield from (f"BEGIN LIST VAR {name}", *variables.values(), f"END LIST VAR {name}")
             case _:
                 yield variables.get(variable, "ERR VAR-NOT-SUPPORTED")
-
-
-class _Client(StreamRequestHandler):
-    server: Listener
-
-    def handle(self) -> None:
-        with suppress(OSError):
-            for line in self.rfile:
-                answer = self.server.served.answer(line.decode(errors="replace").strip(), time.monotonic())
-                self.wfile.write("".join(f"{one}\n" for one in answer).encode())
-                if answer == ["OK Goodbye"]:
-                    return
 
 
 def serves(config: Config, collector: Mapping[str, Any]) -> bool:

@@ -11,18 +11,17 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import msgspec
 
 from picket.config import Config
 from picket.messages import utc
-from picket_simulator.listener import Listener
+from picket_simulator.fault import FOREVER, Fault
+from picket_simulator.listener import Listener, Listening
 
 LOG = logging.getLogger(__name__)
-FAULTS = ("500", "garbage", "slow", "429", "clear")
-FOREVER = float("inf")
 SLOW_SECONDS = 20.0
 ASKED_SECONDS = 30
 DAY_SECONDS = 600.0  # of the simulated weather: somebody who looks on wants to see it change
@@ -38,48 +37,57 @@ UNITS = {
 Reply = tuple[int, Mapping[str, str], bytes]
 
 
-class Weather:
-    """The service; a context manager that listens. `names` are the collectors that ask it."""
+class _Client(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = 60
+    server: Listener
+
+    def do_GET(self) -> None:
+        """Answer."""
+        status, headers, body = self.server.served.answer(self.path, time.monotonic(), time.time_ns())
+        with suppress(OSError):  # who has not waited for it
+            self.send_response(status)
+            for name, text in {"Content-Type": "application/json", **headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, text)
+            self.end_headers()
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing of each request."""
+
+
+class Weather(Listening):
+    """The service. `names` are the collectors that ask it."""
+
+    client = _Client
 
     def __init__(self, config: Config, collectors: Mapping[str, Mapping[str, Any]]) -> None:
         """Have fine weather; nothing listens yet."""
+        super().__init__(config.simulator.bind_address, config.simulator.web_port)
         self.names = tuple(collectors)
-        self._address = (config.simulator.bind_address, config.simulator.web_port)
-        self._fault = ("clear", FOREVER)
+        self._fault = Fault("500", "garbage", "slow", "429")
         self._stopping = threading.Event()
-        self._listener: Listener | None = None
 
-    def __enter__(self) -> "Weather":
+    def __enter__(self) -> Self:
         """Listen; raises OSError."""
-        self._listener = Listener(*self._address, _Client, self)
-        self._listener.start()
-        LOG.info("weather on http://%s:%s/v1/forecast", self._address[0], self.port)
+        super().__enter__()
+        LOG.info("weather on http://%s:%s/v1/forecast", self.host, self.port)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Hang up."""
+        """Hang up, also on who is answered slowly."""
         self._stopping.set()
-        if self._listener:
-            self._listener.shutdown()
-            self._listener.server_close()
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return self._listener.port if self._listener else 0
+        super().__exit__()
 
     def fault(self, _name: str, kind: str, seconds: float = FOREVER) -> None:
         """Fail, answer nonsense, be slow, ask to wait, or clear that, for all who ask; raises ValueError."""
-        if kind not in FAULTS:
-            raise ValueError(f"expected a fault of {', '.join(FAULTS)}, got {kind}")
-        self._fault = (kind, time.monotonic() + seconds)
+        self._fault.begin(kind, time.monotonic(), seconds)
 
     def answer(self, target: str, now: float, wall_ns: int) -> Reply:
         """Return the status, the headers and the body for a request."""
-        kind, until = self._fault
         if urlsplit(target).path != "/v1/forecast":
             return 404, {}, b'{"error":true,"reason":"Not Found"}'
-        match kind if now < until else "clear":
+        match self._fault.at(now):
             case "500":
                 return 500, {}, b'{"error":true,"reason":"Internal Server Error"}'
             case "garbage":
@@ -106,25 +114,6 @@ def document(now: float, wall_ns: int) -> dict[str, Any]:
         "cloud_cover": round(50 + 40 * math.sin(now / 230)),
     }
     return {"latitude": 47.37, "longitude": 8.55, "current_units": UNITS, "current": current}
-
-
-class _Client(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout = 60
-    server: Listener
-
-    def do_GET(self) -> None:
-        """Answer."""
-        status, headers, body = self.server.served.answer(self.path, time.monotonic(), time.time_ns())
-        with suppress(OSError):  # who has not waited for it
-            self.send_response(status)
-            for name, text in {"Content-Type": "application/json", **headers, "Content-Length": str(len(body))}.items():
-                self.send_header(name, text)
-            self.end_headers()
-            self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing of each request."""
 
 
 def serves(config: Config, collector: Mapping[str, Any]) -> bool:

@@ -7,8 +7,11 @@ from contextlib import closing
 from picket.backoff import Backoff
 from picket_collectors.outcome import Measured, Outcome, failed
 from picket_collectors.pace import Pace
-from picket_collectors.schedule import FIRST_RETRY_SECONDS, LAST_RETRY_INTERVALS, LAST_RETRY_SECONDS
+from picket_collectors.schedule import FIRST_RETRY_SECONDS
 from picket_collectors.source import Site, Stopped, Stream
+
+# Whoever has a power cut or an open door to tell must not wait for minutes until somebody listens again.
+LAST_RETRY_SECONDS = 30.0
 
 
 class Receiver:
@@ -28,8 +31,7 @@ class Receiver:
         self._hand_over = hand_over
         self._wall_ns = wall_ns
         self._pace = Pace(interval_seconds)
-        last_seconds = min(max(interval_seconds * LAST_RETRY_INTERVALS, FIRST_RETRY_SECONDS), LAST_RETRY_SECONDS)
-        self._retries = Backoff(FIRST_RETRY_SECONDS, last_seconds)
+        self._retries = Backoff(FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS)
 
     def run(self) -> None:
         """Receive until the site says that it is time to stop."""

@@ -5,7 +5,9 @@ A port's name is by its adapter (/dev/serial/by-id) where each adapter has a nam
 is the last choice, for it changes with the order of plugging in.
 """
 
+import errno
 import logging
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +22,7 @@ READ_SECONDS = 0.5
 # Another collector that looks for its own sensor has a port for some seconds; one that found it keeps it.
 SEARCH_SECONDS = 20.0
 LOOK_AGAIN_SECONDS = 0.5
+HELD = (errno.EAGAIN, errno.EBUSY)  # of a port that another process has: that may pass, what else is wrong will not
 
 log = logging.getLogger("serial")
 
@@ -85,6 +88,7 @@ def _find(baud: int, site: Site, recognises: Recognises) -> SerialPort:
     others = {Path(port).resolve() for port in _ports_of_others(site)}
     names = [str(name) for name in candidates(site.devices) if name.resolve() not in others]
     asked: list[str] = []
+    refused: list[str] = []
     busy = sorted(names, key=lambda name: name != remembered)
     until = site.clock() + SEARCH_SECONDS
     while True:
@@ -92,8 +96,11 @@ def _find(baud: int, site: Site, recognises: Recognises) -> SerialPort:
         for name in names:
             try:
                 port = _open(name, baud)
-            except OSError:
-                busy.append(name)
+            except OSError as error:
+                if error.errno in HELD:
+                    busy.append(name)
+                else:
+                    refused.append(f"{name} ({os.strerror(error.errno) if error.errno else error})")
                 continue
             if _is_its(port, site, recognises):
                 log.info("%s is on %s", site.name, name)
@@ -105,6 +112,7 @@ def _find(baud: int, site: Site, recognises: Recognises) -> SerialPort:
             raise SourceError(
                 f"found on no serial port; asked in vain: {', '.join(asked) or 'none'}; "
                 f"in use: {', '.join(busy) or 'none'}"
+                + (f"; not to be opened: {', '.join(refused)}" if refused else "")
             )
         site.pause(LOOK_AGAIN_SECONDS)
 

@@ -45,7 +45,7 @@ class Web:
     def get(self, url: str, validators: Mapping[str, str]) -> Answer:
         """Return what the server answers, or the one that it redirects to; raises SourceError.
 
-        What is ours is not taken to another host, nor from TLS to none.
+        What is ours is not taken to another host or port, nor from TLS to none.
         """
         at = url
         for _ in range(1 + MAX_REDIRECTS):
@@ -89,7 +89,7 @@ class Web:
         if not re.match(ADDRESS, there):
             raise SourceError(f"{shown(url)}: redirects to no address")
         here, to = urlsplit(url), urlsplit(there)
-        if self._ours and (here.hostname != to.hostname or (here.scheme, to.scheme) == ("https", "http")):
+        if self._ours and (here.netloc.lower() != to.netloc.lower() or (here.scheme, to.scheme) == ("https", "http")):
             where = f"{to.scheme}://{to.netloc}"
             raise SourceError(f"{shown(url)}: redirects to {where}, which must not get what is sent here")
         return there

@@ -4,7 +4,7 @@ import argparse
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,9 +62,10 @@ def findings() -> Iterator[Finding]:
     yield from _chips(config)
     hub = _hub(config)
     yield hub
+    heard = _hear(config) if hub.good else {}
     if hub.good:
-        yield from _services(config)
-    yield _broker(config)
+        yield from _services(config, heard)
+    yield _broker(config, heard.get("gateway"))
     yield from _supervisor()
     yield _clock()
 
@@ -106,8 +107,8 @@ def _hub(config: Config) -> Finding:
     return Finding(True, "hub", f"answers; the journal stands at {batch.cursor}")
 
 
-def _services(config: Config) -> Iterator[Finding]:
-    """Hear one beat of each service; what is at fault in it (a sensor's port, an account) is known best to itself."""
+def _hear(config: Config) -> dict[str, Health]:
+    """Hear one beat of each service."""
     heard: dict[str, Health] = {}
 
     def hear(topic: str, body: bytes) -> None:
@@ -126,6 +127,11 @@ def _services(config: Config) -> Iterator[Finding]:
             subscriber.receive()
     subscriber.close()
     context.term()
+    return heard
+
+
+def _services(config: Config, heard: Mapping[str, Health]) -> Iterator[Finding]:
+    """Tell what is at fault in each (a sensor's port, an account): that is known best to itself."""
     yield Finding(bool(heard), "services", f"{len(heard)} report", "is the release running?")
     for service, health in sorted(heard.items()):
         for subject, text in health.faults.items():
@@ -137,7 +143,11 @@ def _services(config: Config) -> Iterator[Finding]:
             )
 
 
-def _broker(config: Config) -> Finding:
+def _broker(config: Config, gateway: Health | None) -> Finding:
+    """Take the gateway's word; another container may not even know where the broker is."""
+    if gateway:
+        fault = gateway.faults.get("broker", "")
+        return Finding(not fault, "broker", fault or "the gateway is connected", "set mqtt.host, or start the broker")
     place = f"{config.mqtt.host}:{config.mqtt.port}"
     try:
         socket.create_connection((config.mqtt.host, config.mqtt.port), timeout=3).close()

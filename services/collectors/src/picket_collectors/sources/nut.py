@@ -14,11 +14,13 @@ r"""A UPS behind upsd, the server of Network UPS Tools: its text protocol on TCP
 Theory of operation. Drivers look at their UPS every two seconds, and so does this at upsd, on one connection: a power
 cut is told when it is seen, everything else once an interval. Who is logged in is waited for by upsd when it shuts the
 house down, so this never logs in. What upsd does not know is unknown, and never "on line power": while its driver has
-lost the UPS there are no readings but a fault.
+lost the UPS there are no readings but a fault, and upsd is looked at as often as before, for what the driver finds when
+it is back may be a power cut. upsd may be started beside this: who is refused knocks again before it is said.
 """
 
 import re
 import socket
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Annotated, Protocol
@@ -26,28 +28,10 @@ from typing import Annotated, Protocol
 from msgspec import Meta
 
 from picket.config.schema import Port, Secret, Section
-from picket_collectors.source import Part, Site, SourceError, Values
+from picket_collectors.source import Part, Site, SourceError
+from picket_collectors.ups_values import FLAGS, values
 
 KIND = "ups"
-QUANTITIES = {
-    "battery_percent": ("battery.charge",),
-    "runtime_seconds": ("battery.runtime",),
-    "load_percent": ("ups.load",),
-    "input_voltage_v": ("input.voltage",),
-    "output_voltage_v": ("output.voltage",),
-    "battery_voltage_v": ("battery.voltage",),
-    "temperature_c": ("ups.temperature", "battery.temperature"),
-}
-FLAGS = {
-    "on_battery": "OB",
-    "low_battery": "LB",
-    "charging": "CHRG",
-    "discharging": "DISCHRG",
-    "replace_battery": "RB",
-    "overload": "OVER",
-    "bypass": "BYPASS",
-    "forced_shutdown": "FSD",
-}
 RANGES = {
     "battery_percent": (0, 100),
     "runtime_seconds": (0, 2_592_000),
@@ -61,6 +45,7 @@ RANGES = {
 
 LOOK_SECONDS = 2.0
 ANSWER_SECONDS = 5.0
+KNOCKS, KNOCK_SECONDS = 6, 0.5
 MAX_LINE_BYTES = 2048
 MAX_VARIABLES = 1000
 
@@ -74,6 +59,12 @@ REASONS = {
     "INVALID-USERNAME": "upsd refuses the username",
     "INVALID-PASSWORD": "upsd refuses the password",
 }
+DRIVER = "driver"  # the part that bears the fault
+OF_THE_DRIVER = ("DATA-STALE", "DRIVER-NOT-CONNECTED")
+
+
+class DriverError(SourceError):
+    """upsd is well, and knows nothing of the UPS."""
 
 
 class Config(Section, frozen=True, kw_only=True, tag="nut", tag_field="kind"):
@@ -127,9 +118,14 @@ class Nut:
         """Wait until it is time to look, and look; raises SourceError with upsd's reason."""
         self._site.pause(max(0.0, self._look_at - self._site.clock()))
         self._look_at = self._site.clock() + LOOK_SECONDS
-        variables = dict(self._list())
+        try:
+            variables = dict(self._list())
+        except DriverError as error:
+            return [Part(DRIVER, KIND, fault=str(error))]
         self._told = len(variables)
-        return [Part("", KIND, values(variables), switches=frozenset(FLAGS))]
+        # With its time: what waits for its interval is not to be of a moment at which the driver was lost.
+        measured = Part("", KIND, values(variables), switches=frozenset(FLAGS), time_ns=time.time_ns())
+        return [Part(DRIVER, KIND), measured]
 
     def figures(self) -> Mapping[str, float]:
         """Show how much the UPS tells of itself."""
@@ -179,7 +175,8 @@ class Nut:
         if word != "ERR":
             return SourceError(f"{self._what}: no answer of upsd, but {answer[:60]!r}")
         reason = rest.split(" ", 1)[0]
-        return SourceError(f"{self._what}: {REASONS.get(reason, 'upsd refuses')} ({reason[:60]})")
+        error = DriverError if reason in OF_THE_DRIVER else SourceError
+        return error(f"{self._what}: {REASONS.get(reason, 'upsd refuses')} ({reason[:60]})")
 
     @contextmanager
     def _naming_errors(self) -> Iterator[None]:
@@ -195,29 +192,6 @@ class Nut:
         return f"{self._config.ups} at {self._config.host}:{self._config.port}"
 
 
-def values(variables: Mapping[str, str]) -> Values:
-    """Return what the variables of a UPS say; what it does not have, or does not know, is None."""
-    quantities = {name: number(variables, sources) for name, sources in QUANTITIES.items()}
-    return {**quantities, **flags(variables.get("ups.status", ""))}
-
-
-def flags(status: str) -> Values:
-    """Read "OB DISCHRG LB"; whose driver still waits says nothing, and where the power comes from needs OL or OB."""
-    words = set(status.split())
-    if not words or "WAIT" in words:
-        return dict.fromkeys(FLAGS)
-    flags: dict[str, float | None] = {name: float(word in words) for name, word in FLAGS.items()}
-    return flags if words & {"OL", "OB"} else {**flags, "on_battery": None}
-
-
-def number(variables: Mapping[str, str], names: Sequence[str]) -> float | None:
-    """Return the first of these variables that is a number."""
-    for name in names:
-        with suppress(KeyError, ValueError):
-            return float(variables[name])
-    return None
-
-
 def escaped(text: str) -> str:
     """Write text to stand between quotes."""
     return re.sub(r'(["\\])', r"\\\1", text)
@@ -226,7 +200,7 @@ def escaped(text: str) -> str:
 def open_stream(config: Config, site: Site) -> Nut:
     """Connect to upsd; raises OSError that names it."""
     try:
-        connection = socket.create_connection((config.host, config.port), ANSWER_SECONDS)
+        connection = _dial(config, site)
     except OSError as error:
         raise SourceError(f"upsd at {config.host}:{config.port}: {error.strerror or error}") from error
     with connection:  # the file keeps it open
@@ -236,3 +210,12 @@ def open_stream(config: Config, site: Site) -> Nut:
     except BaseException:
         line.close()
         raise
+
+
+def _dial(config: Config, site: Site) -> socket.socket:
+    for _ in range(KNOCKS - 1):
+        try:
+            return socket.create_connection((config.host, config.port), ANSWER_SECONDS)
+        except ConnectionRefusedError:
+            site.pause(KNOCK_SECONDS)
+    return socket.create_connection((config.host, config.port), ANSWER_SECONDS)

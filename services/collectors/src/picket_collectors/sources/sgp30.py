@@ -44,6 +44,7 @@ LEARN_SECONDS = 12 * 3600.0
 SAVE_SECONDS = 3600.0
 KEEPS_SECONDS = 7 * 86_400.0
 HUMIDITY_SECONDS = 600.0  # an older one of a neighbour's says nothing of now
+COLDEST_C, HOTTEST_C = -40, 85  # where it works: air beside it is no colder and no hotter
 FEATURES_SGP30, PASSED = 0x0020, 0xD400
 
 
@@ -194,14 +195,14 @@ class Sgp30:
             self._humidity = humidity
 
     def _humidity_beside(self) -> int:
-        """Return it as the chip wants it; 0 where it is not known."""
+        """Return it as the chip wants it; 0, which no air has, where it is not known."""
         if self._humidity_from is None:
             return 0
         temperature_c = self._site.neighbour(self._humidity_from, "temperature_c", HUMIDITY_SECONDS)
         humidity_percent = self._site.neighbour(self._humidity_from, "humidity_percent", HUMIDITY_SECONDS)
-        if temperature_c is None or humidity_percent is None:
+        if temperature_c is None or humidity_percent is None or not COLDEST_C <= temperature_c <= HOTTEST_C:
             return 0
-        return round(absolute_humidity(temperature_c, humidity_percent) * 256)
+        return max(1, min(0xFFFF, round(absolute_humidity(temperature_c, humidity_percent) * 256)))
 
     def _look_after_the_baseline(self) -> None:
         baseline, now = Baseline(*self._ask(GET_BASELINE)), self._site.clock()
