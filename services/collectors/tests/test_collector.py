@@ -88,7 +88,7 @@ def test_implausible_values_are_said_once_and_so_is_their_return(
 
 
 def test_a_source_that_fails_is_said_once_and_so_is_its_return(collector: Collector, hub: FakeHub) -> None:
-    for outcome in (failed("unplugged"), failed("absent"), measured(temperature_c=21), measured(temperature_c=21)):
+    for outcome in (measured(temperature_c=21), failed("unplugged"), failed("absent"), measured(temperature_c=21)):
         collector.take(outcome, now=0.0)
 
     assert [(f.subject, f.state, f.text) for f in hub.of(Fault)] == [
@@ -96,6 +96,23 @@ def test_a_source_that_fails_is_said_once_and_so_is_its_return(collector: Collec
         ("source", "end", "works again"),
     ]
     assert (collector.samples, collector.failures) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "said"),
+    [
+        pytest.param([failed("absent"), measured(temperature_c=21)], [], id="it-comes-a-moment-later"),
+        pytest.param([failed("absent"), failed("no answer")], ["no answer"], id="it-does-not-come"),
+        pytest.param([Failed("asks for an hour", "", 3600.0)], ["asks for an hour"], id="it-is-not-tried-again-soon"),
+    ],
+)
+def test_a_source_that_comes_a_moment_later_than_its_collector_is_no_fault(
+    collector: Collector, hub: FakeHub, outcomes: list[Any], said: list[str]
+) -> None:
+    for outcome in outcomes:
+        collector.take(outcome, now=0.0)
+
+    assert [fault.text for fault in hub.of(Fault)] == said
 
 
 def test_a_part_is_a_source_of_its_own(collector: Collector, hub: FakeHub) -> None:
@@ -160,7 +177,8 @@ def test_parts_without_end_do_not_fill_the_bus(collector: Collector, hub: FakeHu
 
 
 def test_the_beat_says_what_is_at_fault(collector: Collector, hub: FakeHub, health: HealthBeat) -> None:
-    collector.take(failed("unplugged"), now=0.0)
+    for outcome in (measured(temperature_c=21), failed("unplugged")):
+        collector.take(outcome, now=0.0)
 
     health.beat()
 

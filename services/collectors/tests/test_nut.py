@@ -5,7 +5,6 @@ import re
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,6 @@ from picket_collectors.pace import Pace
 from picket_collectors.receiver import Receiver
 from picket_collectors.source import Part, Site, SourceError, Stopped
 from picket_collectors.sources.nut import (
-    KNOCK_SECONDS,
-    KNOCKS,
     LOOK_SECONDS,
     MAX_VARIABLES,
     RANGES,
@@ -27,7 +24,6 @@ from picket_collectors.sources.nut import (
 )
 from picket_collectors.ups_values import FLAGS, flags
 from picket_simulator.ups import Ups, Upsd
-from tests.servers.ports import free_ports
 
 CASES = sorted((Path(__file__).parent / "golden" / "nut").iterdir())
 EATON = Config(host="nas", ups="eaton")
@@ -181,21 +177,9 @@ def test_a_cut_that_the_driver_s_return_shows_is_told_within_a_look(site: Site, 
     assert told == [(0, 0), (60, 0), (306, 1), (366, 1)]  # that of 60 s was measured before the loss
 
 
-def test_a_server_that_is_not_there_is_said_with_its_address_after_some_tries(site: Site, time: Any) -> None:
+def test_a_server_that_is_not_there_is_said_with_its_address(site: Site) -> None:
     with pytest.raises(SourceError, match=r"^upsd at 127\.0\.0\.1:1: Connection refused$"):
         open_stream(Config(port=1, ups="eaton"), site)
-
-    assert time.pauses == [KNOCK_SECONDS] * (KNOCKS - 1)
-
-
-def test_a_server_that_starts_beside_it_is_no_fault(site: Site) -> None:
-    (port,) = free_ports(1)
-    with ExitStack() as opened:
-
-        def start(_seconds: float) -> None:
-            opened.enter_context(socket.create_server(("127.0.0.1", port)))
-
-        open_stream(Config(port=port, ups="eaton"), site._replace(pause=start)).close()
 
 
 def test_a_connection_whose_login_fails_is_closed(site: Site) -> None:

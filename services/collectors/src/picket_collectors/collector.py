@@ -26,6 +26,7 @@ WATCH_SECONDS = 5.0
 # Longer than any sensor warms up, retries and all; a thread that is silent for so long will never speak again.
 HANG_SECONDS = 300.0
 STOP_SECONDS = 3.0
+STARTING_SECONDS = 6.0
 MOST_PARTS = 200  # a device that makes up names is not to fill the bus
 ANY = (-math.inf, math.inf)
 
@@ -59,6 +60,8 @@ class Collector:
         if isinstance(outcome, Failed):
             self.failures += 1
             log.debug("%s", outcome.text)
+            if self.failures == 1 and not self.samples and outcome.next_seconds <= STARTING_SECONDS:
+                return  # at power-up a port, a server or a broker may come a moment later than this
             self._health.begin("source", outcome.text, outcome.traceback)
             return
         self.source_figures = outcome.figures

@@ -15,7 +15,7 @@ Theory of operation. Drivers look at their UPS every two seconds, and so does th
 cut is told when it is seen, everything else once an interval. Who is logged in is waited for by upsd when it shuts the
 house down, so this never logs in. What upsd does not know is unknown, and never "on line power": while its driver has
 lost the UPS there are no readings but a fault, and upsd is looked at as often as before, for what the driver finds when
-it is back may be a power cut. upsd may be started beside this: who is refused knocks again before it is said.
+it is back may be a power cut.
 """
 
 import re
@@ -45,7 +45,6 @@ RANGES = {
 
 LOOK_SECONDS = 2.0
 ANSWER_SECONDS = 5.0
-KNOCKS, KNOCK_SECONDS = 6, 0.5
 MAX_LINE_BYTES = 2048
 MAX_VARIABLES = 1000
 
@@ -200,7 +199,7 @@ def escaped(text: str) -> str:
 def open_stream(config: Config, site: Site) -> Nut:
     """Connect to upsd; raises OSError that names it."""
     try:
-        connection = _dial(config, site)
+        connection = socket.create_connection((config.host, config.port), ANSWER_SECONDS)
     except OSError as error:
         raise SourceError(f"upsd at {config.host}:{config.port}: {error.strerror or error}") from error
     with connection:  # the file keeps it open
@@ -210,12 +209,3 @@ def open_stream(config: Config, site: Site) -> Nut:
     except BaseException:
         line.close()
         raise
-
-
-def _dial(config: Config, site: Site) -> socket.socket:
-    for _ in range(KNOCKS - 1):
-        try:
-            return socket.create_connection((config.host, config.port), ANSWER_SECONDS)
-        except ConnectionRefusedError:
-            site.pause(KNOCK_SECONDS)
-    return socket.create_connection((config.host, config.port), ANSWER_SECONDS)
