@@ -1,14 +1,11 @@
-// What the page asks the server for, and who is logged in.
+// What the page asks the server for.
 import { changed, live } from "./live";
-
-export interface Session {
-  person: string;
-  fleet: string;
-  csrf: string;
-}
+import type { Effect, Session } from "./told";
 
 /** What the server did not do, in its own words. */
 export class Refusal extends Error {}
+
+export const why = (error: unknown): string => (error instanceof Refusal ? error.message : String(error));
 
 async function ask(method: string, path: string, body?: object): Promise<any> {
   const headers: Record<string, string> = {};
@@ -34,4 +31,5 @@ export const login = (token: string): Promise<Session> => ask("POST", "login", {
 export const logout = (): Promise<void> => ask("POST", "logout", {});
 export const session = (): Promise<Session> => ask("GET", "session");
 export const lookAt = (stream: string, focus: object): Promise<void> => ask("PUT", `events/${stream}`, focus);
+export const effectsOf = (commit: string): Promise<Effect[]> => ask("GET", `preview/${commit}`);
 export const act = (name: string, body: object): Promise<any> => ask("POST", `do/${name}`, body);

@@ -1,7 +1,11 @@
 // One device: its services, log, measurements, variables and tags, and what can be done with it.
 import { useState } from "preact/hooks";
-import { setLogService, useLive, useNow, type Device, type DeviceInFull, type Release } from "./live";
-import { Ask, Cell, Do, EditTags, Facts, Field, Head, Health, Lines, perform, ReleaseLink, Row, State, Table, text } from "./parts";
+import { Ask, Do, Field, text } from "./dialog";
+import { useLive, useNow } from "./live";
+import { perform } from "./messages";
+import { Cell, EditTags, Facts, Head, Health, Lines, ReleaseLink, Row, State, Table } from "./parts";
+import { setLogService } from "./stream";
+import type { Device, DeviceInFull, Release } from "./told";
 import { Variables } from "./variables";
 import { ago, clock, moment, printable } from "./words";
 
@@ -64,9 +68,8 @@ function Actions({ device }: { device: Device }) {
       </Ask>
       <Ask title={`Forget ${device.name}?`} button="Forget it" isGrave class="grave"
         onDone={async (form) => {
-          const isDone = await perform("remove", { ...body, force: form.has("force") });
-          if (isDone) location.hash = "#/";
-          return isDone;
+          await perform("remove", { ...body, force: form.has("force") });
+          location.hash = "#/";
         }}
         fields={() => (
           <>

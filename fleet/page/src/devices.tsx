@@ -1,9 +1,10 @@
 // All devices: how they are, and what they run.
 import { Component } from "preact";
 import { useState } from "preact/hooks";
-import { useLive, useNow, type Device } from "./live";
+import { useLive, useNow } from "./live";
 import { Cell, Head, Health, isUnwell, isUpdating, ReleaseLink, Row, State, Table, Tags } from "./parts";
 import { RolloutPart } from "./rollout";
+import type { Device } from "./told";
 import { ago, count } from "./words";
 
 const WHICH: [name: string, is: (device: Device) => boolean][] = [
@@ -43,7 +44,7 @@ export function Devices() {
       <header class="title">
         <h1 tabIndex={-1}>Devices</h1>
         <p class="quiet">
-          {count(every.length, "device")}; the fleet is to run <ReleaseLink of={fleet?.target ?? null} />
+          {count(every.length, "device")}; {fleet?.target ? <>the fleet is to run <ReleaseLink of={fleet.target} /></> : "the fleet has nothing to run"}
           {fleet?.is_pinned ? " (pinned)" : ""}
         </p>
       </header>
@@ -83,7 +84,7 @@ class DeviceRow extends Component<{ device: Device; seen: string }> {
         <Cell><State of={device} /></Cell>
         <Cell name="runs"><ReleaseLink of={device.release} /></Cell>
         <Cell name="is to run">
-          {device.target?.commit === device.release?.commit && !device.is_pinned ? <span class="quiet">the same</span> : <ReleaseLink of={device.target} />}
+          {device.release && device.target?.commit === device.release.commit && !device.is_pinned ? <span class="quiet">the same</span> : <ReleaseLink of={device.target} />}
           {device.is_pinned && <span class="mark">pinned</span>}
         </Cell>
         <Cell name={device.health && "health"} class="long"><Health of={device.health} /></Cell>

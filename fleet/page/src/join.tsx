@@ -1,9 +1,11 @@
 // Let machines join, or take a dead device's place: the command, with a key that expires.
 import type { TargetedEvent } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { act, Refusal } from "./api";
+import { act } from "./api";
+import { Do, Field, text } from "./dialog";
 import { useLive, useNow } from "./live";
-import { Cell, copy, Do, Field, Head, Row, say, Table, text } from "./parts";
+import { attempt, copy } from "./messages";
+import { Cell, Head, Row, Table } from "./parts";
 import { moment, span } from "./words";
 
 interface Invitation {
@@ -19,11 +21,7 @@ export function Join() {
   async function ask(event: TargetedEvent<HTMLFormElement>, action: string, of: (form: FormData) => object) {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
-    try {
-      setInvitation(await act(action, { ...of(form), hours: Number(text(form, "hours")) }));
-    } catch (error) {
-      say(error instanceof Refusal ? error.message : String(error), true);
-    }
+    setInvitation(await act(action, { ...of(form), hours: Number(text(form, "hours")) }));
   }
   return (
     <section>
@@ -33,7 +31,7 @@ export function Join() {
       </header>
       {invitation && <Command invitation={invitation} />}
       <div class="halves">
-        <form onSubmit={(event) => void ask(event, "invite", (form) => ({ name: text(form, "name").trim() }))}>
+        <form onSubmit={(event) => void attempt(ask(event, "invite", (form) => ({ name: text(form, "name").trim() })))}>
           <h2>A new device</h2>
           <Field label="Name" hint="without one, any machine may join while the key is good">
             <input name="name" maxlength={60} autocomplete="off" />
@@ -41,10 +39,11 @@ export function Join() {
           <Hours />
           <p class="buttons"><button type="submit" class="main">Show the command</button></p>
         </form>
-        <form onSubmit={(event) => void ask(event, "replace", (form) => ({ device: text(form, "device") }))}>
+        <form onSubmit={(event) => void attempt(ask(event, "replace", (form) => ({ device: text(form, "device") })))}>
           <h2>In a device's place</h2>
           <Field label="Device that is offline" hint="a new card takes over its name, variables, tags and pin">
             <select name="device" required disabled={!away.length}>
+              {!away.length && <option>no device is offline</option>}
               {away.map((device) => <option key={device.uuid} value={device.uuid}>{device.name}</option>)}
             </select>
           </Field>
@@ -71,7 +70,7 @@ export function Join() {
 }
 
 function Hours() {
-  return <Field label="Good for (hours)"><input name="hours" type="number" min="0.1" max="1000" step="any" value="24" required /></Field>;
+  return <Field label="Good for (hours)"><input name="hours" type="number" min="0.1" max="1000" step="any" defaultValue="24" required /></Field>;
 }
 
 function Command({ invitation }: { invitation: Invitation }) {

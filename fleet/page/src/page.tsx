@@ -1,14 +1,15 @@
 // The page: who is logged in, which view is shown, and the way between them.
 import { render, type TargetedEvent } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { login, logout, Refusal, session as askWho } from "./api";
+import { login, logout, session as askWho, why } from "./api";
 import { DeviceView } from "./device";
 import { Devices } from "./devices";
 import { Join } from "./join";
-import { changed, connect, disconnect, live, setFocus, useLive } from "./live";
-import { Messages, say } from "./parts";
+import { changed, live, useLive } from "./live";
+import { Messages, say } from "./messages";
 import { ReleaseView } from "./release";
 import { Releases } from "./releases";
+import { connect, disconnect, setFocus } from "./stream";
 import { VariablesView } from "./variables";
 
 const PLACES: [hash: string, name: string][] = [["#/", "Devices"], ["#/releases", "Releases"], ["#/variables", "Variables"], ["#/join", "Join"]];
@@ -98,7 +99,7 @@ function Login() {
       live.notice = "";
       changed();
     } catch (error) {
-      setWrong(error instanceof Refusal ? error.message : String(error));
+      setWrong(why(error));
     }
     setBusy(false);
   }
@@ -128,6 +129,7 @@ function forget(): void {
   live.variables = [];
   live.invitations = [];
   live.rollout = null;
+  live.policy = null;
   live.members = new Map();
   location.hash = "#/";
   changed();

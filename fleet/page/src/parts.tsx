@@ -1,160 +1,10 @@
-// Tables, dialogs, messages, and what else the views are made of.
-import type { ComponentChildren, TargetedEvent } from "preact";
-import { useEffect, useLayoutEffect, useReducer, useRef, useState } from "preact/hooks";
-import { act, Refusal } from "./api";
-import type { Device, Named } from "./live";
+// Tables, facts, states, tags, and what else the views are made of.
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { Ask, Field, text } from "./dialog";
+import { attempt, perform } from "./messages";
+import type { Device, Named } from "./told";
 import { printable } from "./words";
-
-// --- Messages: what the server said of what was done, or why not.
-
-interface Message {
-  id: number;
-  text: string;
-  isWrong: boolean;
-}
-
-const SHOWN_MS = 8_000;
-let messages: Message[] = [];
-let drawMessages = () => {};
-let last = 0;
-
-export function say(text: string, isWrong = false): void {
-  const id = ++last;
-  messages = [...messages.slice(-2), { id, text, isWrong }];
-  drawMessages();
-  if (!isWrong) setTimeout(() => dismiss(id), SHOWN_MS);
-}
-
-function dismiss(id: number): void {
-  messages = messages.filter((message) => message.id !== id);
-  drawMessages();
-}
-
-export function Messages() {
-  const [, draw] = useReducer((count: number) => count + 1, 0);
-  drawMessages = () => draw(null);
-  return (
-    <div class="messages" role="status" aria-live="polite">
-      {messages.map(({ id, text, isWrong }) => (
-        <p key={id} class={isWrong ? "message wrong" : "message"}>
-          <span>{text}</span>
-          <button type="button" class="plain" aria-label="dismiss" onClick={() => dismiss(id)}>×</button>
-        </p>
-      ))}
-    </div>
-  );
-}
-
-/** Do something, and show what came of it; returns whether it was done. */
-export async function perform(name: string, body: object): Promise<boolean> {
-  try {
-    const done = await act(name, body);
-    if (done.said) say(done.said);
-    return true;
-  } catch (error) {
-    say(error instanceof Refusal ? error.message : String(error), true);
-    return false;
-  }
-}
-
-// --- Buttons and dialogs.
-
-export function Do(props: { name: string; body: object; children: ComponentChildren; label?: string; class?: string; disabled?: boolean }) {
-  const [isBusy, setBusy] = useState(false);
-  async function click() {
-    setBusy(true);
-    await perform(props.name, props.body);
-    setBusy(false);
-  }
-  return (
-    <button type="button" class={props.class} disabled={props.disabled} aria-busy={isBusy} aria-label={props.label} onClick={() => isBusy || void click()}>
-      {props.children}
-    </button>
-  );
-}
-
-interface DialogProps {
-  title: string;
-  button?: string; // without one there is nothing to do but to close it
-  isGrave?: boolean;
-  onDone?: (form: FormData) => Promise<boolean>; // returns whether it may close
-  onClose: () => void;
-  children?: ComponentChildren;
-}
-
-/** A dialog: Esc and "Cancel" close it, and the focus is back where it was. */
-export function Dialog({ title, button, isGrave, onDone, onClose, children }: DialogProps) {
-  const element = useRef<HTMLDialogElement>(null);
-  const [isBusy, setBusy] = useState(false);
-  // before it is drawn: whoever types on at once types into it
-  useLayoutEffect(() => {
-    const before = document.activeElement;
-    element.current?.showModal();
-    return () => {
-      if (before instanceof HTMLElement && before.isConnected) before.focus();
-    };
-  }, []);
-  async function submit(event: TargetedEvent<HTMLFormElement>) {
-    event.preventDefault();
-    if (isBusy || !onDone) return;
-    const form = new FormData(event.currentTarget);
-    setBusy(true);
-    const mayClose = await onDone(form);
-    setBusy(false);
-    if (mayClose) onClose();
-  }
-  return (
-    <dialog ref={element} aria-labelledby="dialog-title" onClose={onClose}>
-      <form onSubmit={(event) => void submit(event)}>
-        <h2 id="dialog-title">{title}</h2>
-        {children}
-        <p class="buttons">
-          <button type="button" onClick={() => element.current?.close()}>{button ? "Cancel" : "Close"}</button>
-          {button && <button type="submit" class={isGrave ? "grave" : "main"} aria-busy={isBusy}>{button}</button>}
-        </p>
-      </form>
-    </dialog>
-  );
-}
-
-/** A button that asks in a dialog before it does something. */
-export function Ask(props: {
-  children: ComponentChildren;
-  title: string;
-  button: string;
-  isGrave?: boolean;
-  label?: string;
-  class?: string;
-  disabled?: boolean;
-  fields?: () => ComponentChildren;
-  onDone: (form: FormData) => Promise<boolean>;
-}) {
-  const [isOpen, setOpen] = useState(false);
-  return (
-    <>
-      <button type="button" class={props.class} disabled={props.disabled} aria-label={props.label} aria-haspopup="dialog" onClick={() => setOpen(true)}>
-        {props.children}
-      </button>
-      {isOpen && (
-        <Dialog title={props.title} button={props.button} isGrave={props.isGrave} onDone={props.onDone} onClose={() => setOpen(false)}>
-          {props.fields?.()}
-        </Dialog>
-      )}
-    </>
-  );
-}
-
-export function Field(props: { label: string; hint?: string; children: ComponentChildren }) {
-  return (
-    <label class="field">
-      <span>{props.label}</span>
-      {props.children}
-      {props.hint && <small>{props.hint}</small>}
-    </label>
-  );
-}
-
-export const text = (form: FormData, name: string): string => String(form.get(name) ?? "");
 
 // --- Tables: on a narrow screen each row becomes a block that names its cells, and stays a table to who listens.
 
@@ -197,6 +47,10 @@ export function Facts({ of }: { of: [name: string, value: ComponentChildren][] }
 }
 
 // --- What devices and releases look like everywhere.
+
+export function some(names: string[], most: number): string {
+  return names.slice(0, most).join(", ") + (names.length > most ? ` and ${names.length - most} more` : "");
+}
 
 export function version(of: Named | null): string {
   return of ? of.version || of.commit.slice(0, 7) : "–";
@@ -246,7 +100,7 @@ export function EditTags(props: { of: Record<string, string>; action: string; bo
       {Object.entries(props.of).map(([name, value]) => (
         <span key={name} class="tag">
           {name}={printable(value)}
-          <button type="button" class="plain" aria-label={`remove the tag ${name}`} onClick={() => void set({ [name]: "" })}>×</button>
+          <button type="button" class="plain" aria-label={`remove the tag ${name}`} onClick={() => void attempt(set({ [name]: "" }))}>×</button>
         </span>
       ))}
       <Ask class="small" title="Tag" button="Set" onDone={(form) => set({ [text(form, "name").trim()]: text(form, "value") })}
@@ -275,13 +129,4 @@ export function Lines(props: { label: string; count: number; children: Component
   return (
     <div ref={element} class="lines" role="region" aria-label={props.label} tabIndex={0} onScroll={scrolled}>{props.children}</div>
   );
-}
-
-export async function copy(what: string): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(what);
-    say("copied");
-  } catch {
-    say("this browser does not let the page copy: select it, and copy it by hand", true);
-  }
 }

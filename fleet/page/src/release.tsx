@@ -1,13 +1,17 @@
 // One release: how it was built, how large it is, who runs it, and what can be done with it.
-import { useLive, useNow, type Release } from "./live";
-import { Ask, Cell, Do, EditTags, Facts, Field, Head, Lines, perform, Row, Table, text } from "./parts";
+import { Ask, Do, Field, text } from "./dialog";
+import { useLive, useNow } from "./live";
+import { perform } from "./messages";
+import { Cell, EditTags, Facts, Head, Lines, Row, some, Table } from "./parts";
+import { PreviewPart } from "./preview";
 import { pushedBy, Standing } from "./releases";
+import type { Release } from "./told";
 import { ago, moment, printable, size, span } from "./words";
 
 const MOST = 30; // names of devices
 
 export function ReleaseView({ commit }: { commit: string }) {
-  const { releases, release: full, build, isFocused } = useLive();
+  const { devices, releases, release: full, build, isFocused } = useLive();
   const now = useNow();
   const release = releases.get(commit);
   if (!release) {
@@ -18,6 +22,7 @@ export function ReleaseView({ commit }: { commit: string }) {
       </section>
     );
   }
+  const isToCome = release.state === "draft" || (release.is_latest && release.devices < devices.size);
   const took = release.ended_at && (Date.parse(release.ended_at) - Date.parse(release.began_at)) / 1000;
   const deltas = Object.entries(full?.deltas ?? {});
   const images = Object.entries(full?.images ?? {});
@@ -35,11 +40,12 @@ export function ReleaseView({ commit }: { commit: string }) {
         ["pushed by", pushedBy(release)],
         ["note", printable(release.note)],
         ["size", release.bytes ? size(release.bytes) : ""],
-        ["devices", some(full?.devices ?? [])],
-        ["pinned by", some(full?.pinned_by ?? [])],
+        ["devices", some(full?.devices ?? [], MOST)],
+        ["pinned by", some(full?.pinned_by ?? [], MOST)],
         ["commit", <code>{release.commit}</code>],
         ["git", release.tags["git.sha"] && <code>{printable(release.tags["git.sha"])}</code>],
       ]} />
+      {isToCome && <PreviewPart commit={commit} />}
       <section aria-labelledby="build">
         <h2 id="build">Build</h2>
         {build.length > 0 ? (
@@ -96,8 +102,4 @@ function Actions({ release }: { release: Release }) {
         fields={() => <Field label="What it is about"><input name="note" value={release.note} autocomplete="off" /></Field>}>Note…</Ask>
     </p>
   );
-}
-
-function some(names: string[]): string {
-  return names.slice(0, MOST).join(", ") + (names.length > MOST ? ` and ${names.length - MOST} more` : "");
 }

@@ -1,6 +1,9 @@
 // How far a rollout is, who is judged in it, and what a person may say to it.
-import { useLive, useNow, type Member, type Rollout } from "./live";
-import { Ask, Cell, Head, perform, ReleaseLink, Row, Table } from "./parts";
+import { Ask } from "./dialog";
+import { useLive, useNow } from "./live";
+import { perform } from "./messages";
+import { Cell, Head, ReleaseLink, Row, Table } from "./parts";
+import type { Member, Rollout } from "./told";
 import { count, printable, span } from "./words";
 
 const DONE_SHOWN_MS = 600_000;

@@ -1,8 +1,11 @@
 // Variables: of the fleet, and (in its own view) those that reach a device; values are shown one by one.
 import { useState } from "preact/hooks";
-import { act, Refusal } from "./api";
-import { useLive, type Device, type Variable } from "./live";
-import { Ask, Cell, Field, Head, perform, Row, say, Table, text } from "./parts";
+import { act } from "./api";
+import { Ask, Field, text } from "./dialog";
+import { useLive } from "./live";
+import { attempt, perform } from "./messages";
+import { Cell, Head, Row, Table } from "./parts";
+import type { Device, Variable } from "./told";
 import { MASK } from "./words";
 
 export function VariablesView() {
@@ -44,23 +47,19 @@ function VariableRow({ variable, isOverridden }: { variable: Variable; isOverrid
   const [value, setValue] = useState<string | null>(null);
   const { name, service, device } = variable;
   async function show() {
-    try {
-      setValue((await act("value_of", variable)).value);
-    } catch (error) {
-      say(error instanceof Refusal ? error.message : String(error), true);
-    }
+    setValue((await act("value_of", variable)).value);
   }
   return (
     <Row>
       <Head><code>{name}</code>{isOverridden && <span class="mark">overridden</span>}</Head>
       <Cell class="value long">
         {value === null ? <span class="quiet" aria-label="hidden">{MASK}</span> : <code>{value}</code>}{" "}
-        <button type="button" class="small" aria-label={value === null ? `show ${name}` : `hide ${name}`} onClick={() => (value === null ? void show() : setValue(null))}>
+        <button type="button" class="small" aria-label={value === null ? `show ${name}` : `hide ${name}`} onClick={() => (value === null ? void attempt(show()) : setValue(null))}>
           {value === null ? "Show" : "Hide"}
         </button>
       </Cell>
       <Cell name="service">{service || <span class="quiet">all</span>}</Cell>
-      <Cell name="device">{device || <span class="quiet">all</span>}</Cell>
+      <Cell name="device" class="long">{device || <span class="quiet">all</span>}</Cell>
       <Cell class="acts">
         <SetVariable known={variable} onSet={() => setValue(null)} />
         <Ask class="small" label={`remove ${name}`} title={`Remove ${name}?`} button="Remove" isGrave
@@ -76,9 +75,8 @@ function SetVariable({ known, device, onSet }: { known?: Variable; device?: stri
   const { fleet, devices } = useLive();
   async function set(form: FormData) {
     const scope = known ?? { name: text(form, "name").trim(), service: text(form, "service"), device: text(form, "device") };
-    const isDone = await perform("set_variables", { values: { [scope.name]: text(form, "value") }, service: scope.service, device: scope.device });
-    if (isDone) onSet?.();
-    return isDone;
+    await perform("set_variables", { values: { [scope.name]: text(form, "value") }, service: scope.service, device: scope.device });
+    onSet?.();
   }
   return (
     <Ask class={known ? "small" : ""} label={known && `change ${known.name}`} title={known ? `Change ${known.name}` : "Set a variable"} button="Set" onDone={set}

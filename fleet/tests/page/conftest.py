@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from tests.servers.quiet_network import quiet_network
 ROOT = Path(__file__).parents[3]
 SCREENSHOTS = ROOT / "var" / "screenshots"
 AXE = ROOT / "fleet" / "page" / "node_modules" / "axe-core" / "axe.min.js"
+SERVICES = {"hub": {}, "relay": {"labels": {"io.picket.outputs": "all outputs go to their failsafe state"}}, "web": {}}
 CONFIGURATION = Configuration("house", "raspberrypi4-64", "https://127.0.0.1:8443", "127.0.0.1:0")
 
 
@@ -142,7 +144,7 @@ class House:
         self.token = keys.give_out(self.database, keys.PERSON, "anna")
         self.first = self.release(50, note="the first one")
         self.second = self.release(5, web=b"web 2", note="a quieter filter")
-        self.draft = self.release(1, web=b"web 3", is_draft=True)
+        self.draft = self.release(1, web=b"web 3", relay=b"relay 2", is_draft=True)
         self.home.delta(self.first.commit_id, self.second.commit_id).write_bytes(bytes(940))
         self.devices = {name: fleet.join(name) for name in ("hall", "attic", "cellar", "shed", "garage")}
         self.seen("hall", 0, self.second, "done")
@@ -165,15 +167,14 @@ class House:
         ]
         logs.append(self.database, self.devices["hall"].id, lines)
 
-    def release(self, hours_ago: float, *, web: bytes = b"web 1", is_draft: bool = False, note: str = "") -> Release:
+    def release(
+        self, hours_ago: float, *, web: bytes = b"web 1", relay: bytes = b"", is_draft: bool = False, note: str = ""
+    ) -> Release:
         """Build a release of web, relay and hub, with a log of its build."""
         began = self.now - hours_ago * 3600
         begun = releases.begin(self.database, "0.1.0", began)
-        for index, layer in enumerate((b"system", web)):
-            self.home.layer(_digest(layer)).write_bytes(bytes(41_000_000 if index == 0 else 3_100))
-        config = json.dumps({"rootfs": {"diff_ids": [f"sha256:{_digest(layer)}" for layer in (b"system", web)]}})
-        system = json.dumps({"rootfs": {"diff_ids": [f"sha256:{_digest(b'system')}"]}})
-        build = Build({}, {"web": config.encode(), "relay": system.encode(), "hub": system.encode()}, is_draft=is_draft)
+        images = {"web": (b"system", web), "relay": (b"system", relay) if relay else (b"system",), "hub": (b"system",)}
+        build = Build({"services": SERVICES}, {name: self.config(*images[name]) for name in images}, is_draft=is_draft)
         with keeping(self.home.build_log(begun.commit_id), Nobody()) as kept:
             kept.say("", f"Release {begun.commit_id} of fleet house, for raspberrypi4-64")
             for service in ("hub", "relay", "web"):
@@ -185,6 +186,12 @@ class House:
         releases.tag(self.database, begun.id, "git.sha", "5f0c2a" * 6 + "5f0c")
         releases.tag(self.database, begun.id, "pushed.by", "anna")
         return releases.publish(self.database, begun.id, build, self.home.sign, began + 42)
+
+    def config(self, *layers: bytes) -> bytes:
+        """Return an image's config, its layers being there."""
+        for layer in layers:
+            self.home.layer(_digest(layer)).write_bytes(bytes(41_000_000 if layer == b"system" else 3_100))
+        return json.dumps({"rootfs": {"diff_ids": [f"sha256:{_digest(layer)}" for layer in layers]}}).encode()
 
     def seen(
         self, name: str, seconds_ago: float, runs: Release, status: str, *, share: int | None = None, reason: str = ""
@@ -205,7 +212,8 @@ class House:
         metrics = {"cpu_usage": 12, "cpu_temp": 48, "memory_usage": 212, "memory_total": 512, "ip_address": "10.0.0.7"}
         system = {"storage_usage": 3120, "storage_total": 29_000, "os_version": "Debian GNU/Linux 12 (bookworm)"}
         apps = {fleets.get(self.database).uuid: {"releases": others}}
-        devices.save_report(self.database, device.id, {**metrics, **system, "apps": apps})
+        held = {"update_locks": {"relay": "siren pulses"}, "downtimes": {"relay": 3.2}} if name == "hall" else {}
+        devices.save_report(self.database, device.id, {**metrics, **system, **held, "apps": apps})
 
     def roll_out(self) -> Release:
         """Have a release rolled out whose canaries are hall and cellar."""
@@ -329,11 +337,17 @@ class Looking:
 
 
 @pytest.fixture
-def looking(browser: Browser, house: House) -> Iterator[Any]:
-    """Return how a person begins to look at the page: `looking(width=..., scheme=...)`."""
+def looking(looking_at: Any, house: House) -> Any:
+    """Return how a person begins to look at the page of the house: `looking(width=..., scheme=...)`."""
+    return partial(looking_at, house.fleet.port)
+
+
+@pytest.fixture
+def looking_at(browser: Browser) -> Iterator[Any]:
+    """Return how a person begins to look at the page of a server, by its port."""
     contexts = []
 
-    def begin(width: int = 1280, scheme: Any = "light", **options: Any) -> Looking:
+    def begin(port: int, width: int = 1280, scheme: Any = "light", **options: Any) -> Looking:
         context = browser.new_context(
             viewport={"width": width, "height": 800},
             color_scheme=scheme,
@@ -343,7 +357,7 @@ def looking(browser: Browser, house: House) -> Iterator[Any]:
         )
         context.set_default_timeout(20_000)
         contexts.append(context)
-        return Looking(context.new_page(), f"https://127.0.0.1:{house.fleet.port}")
+        return Looking(context.new_page(), f"https://127.0.0.1:{port}")
 
     yield begin
     for context in contexts:

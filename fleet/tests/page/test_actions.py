@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from picket_fleet.page.actions import DECISIONS
-from picket_fleet.store import devices, keys, releases, variables
+from picket_fleet.releases.policy import Policy
+from picket_fleet.store import devices, keys, releases, rollouts, variables
 
 
 def hall(house: Any) -> Any:
@@ -155,6 +156,41 @@ def test_the_log_of_a_device_is_a_file_of_text(house: Any, client: Any) -> None:
     assert answer.headers["Content-Disposition"].startswith("attachment")
     assert len(answer.text.splitlines()) == 60
     assert client.get("/page/api/log/nobody").status_code == 404
+
+
+def test_the_policy_is_set_as_by_the_command_line_and_told_as_it_is_set(house: Any, client: Any) -> None:
+    first = client.do("rollout_policy", canary="tag:canary=yes", soak="90s", waves="25%, 100%").json()["said"]
+    told = client.events().until(lambda told: "policy" in told)["policy"]
+
+    assert first.splitlines() == [
+        "a new release is for tag:canary=yes first, then 25 %, 100 %; each well for 90 s, waiting up to 1 h",
+        "no device is tagged so: 'fleet tag DEVICE canary=yes' makes it a canary",
+    ]
+    assert told["said"] == first
+    assert client.do("rollout_policy", **{name: told[name] for name in told if name != "said"}).json()["said"] == first
+    assert rollouts.policy(house.database) == Policy("tag:canary=yes", soak_seconds=90.0, waves=(25.0, 100.0))
+
+    assert client.do("rollout_policy", off=True).json()["said"] == "a new release is for everybody at once"
+    assert rollouts.policy(house.database) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        pytest.param({"soak": "10m"}, "canary: say who gets a release first", id="nobody first"),
+        pytest.param({"canary": "hall"}, "canary: expected tag:NAME=VALUE", id="no kind"),
+        pytest.param({"canary": "share:200%"}, "canary: '200%': expected a percentage", id="no share"),
+        pytest.param({"canary": "share:5%", "soak": "soon"}, "soak: 'soon': expected a time", id="no soak"),
+        pytest.param({"canary": "share:5%", "waves": "half"}, "waves: 'half': expected a percentage", id="no wave"),
+        pytest.param({"canary": "share:5%", "waves": "50%"}, "waves: expected growing percentages", id="not for all"),
+        pytest.param({"canary": "share:5%", "patience": "-1h"}, "patience: '-1h': expected a time", id="no patience"),
+    ],
+)
+def test_what_is_wrong_with_a_policy_begins_with_its_field(house: Any, client: Any, given: Any, why: str) -> None:
+    answer = client.do("rollout_policy", **given)
+
+    assert (answer.status_code, answer.text[: len(why)]) == (400, why)
+    assert rollouts.policy(house.database) is None
 
 
 def test_a_rollout_is_halted_continued_and_taken_back(house: Any, client: Any) -> None:

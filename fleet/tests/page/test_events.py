@@ -1,5 +1,8 @@
 """What a page is told: all there is, then only what changed; closely of what it looks at."""
 
+import asyncio
+import sqlite3
+import threading
 import time
 from typing import Any
 
@@ -9,6 +12,7 @@ from fleet.tests.page.conftest import Client, Nobody
 from fleet.tests.server.conftest import serving
 from picket_fleet.build import log
 from picket_fleet.page import routes
+from picket_fleet.page.picture import Picture
 from picket_fleet.store import devices, keys, logs, releases, variables
 from picket_fleet.store.logs import Line
 
@@ -173,3 +177,41 @@ def test_a_rollout_is_told_with_who_is_in_it(house: Any, client: Any, events: An
 
     events.until(lambda told: told["rollout"]["phase"] == "taken back")
     events.until(lambda told: names(told)["hall"]["target"]["commit"] == house.second.commit_id)
+
+
+def test_nothing_is_told_of_half_a_look(house: Any) -> None:
+    for index in range(60):
+        house.fleet.join(f"pi-{index}")
+    picture = Picture(house.home, house.database)
+
+    async def told_while_it_looks() -> list[Any]:
+        look, told = asyncio.create_task(picture.look(house.now)), []
+        while not look.done():
+            told.append(picture.since(0)[0])
+            await asyncio.sleep(0)
+        return told
+
+    told = asyncio.run(told_while_it_looks())
+
+    assert len(told) > 2
+    assert not any(told)
+    assert len(picture.since(0)[0]["devices"]) == 65
+
+
+def test_a_page_goes_on_after_a_look_at_a_disk_in_trouble(
+    house: Any, events: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, failed = Picture.look, threading.Event()
+
+    async def fails_once(picture: Picture, now: float) -> float:
+        if failed.is_set():
+            return await look(picture, now)
+        failed.set()
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(Picture, "look", fails_once)
+    assert failed.wait(30)
+
+    devices.tag(house.database, house.device("hall").id, "floor", "1")
+
+    events.until(lambda told: names(told)["hall"]["tags"]["floor"] == "1")

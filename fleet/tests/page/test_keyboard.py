@@ -130,3 +130,55 @@ def test_a_thousand_devices_are_there_and_can_be_found(house: Any, looking: Any)
 
     assert page.get_by_role("row").count() == 12  # the head, 77 and 770 to 779
     assert time.monotonic() - began < 30
+
+
+def test_what_is_refused_is_said_in_the_dialog_that_asked(house: Any, looking: Any) -> None:
+    person = looking()
+    page = person.page
+    person.log_in(house.token)
+    page.get_by_role("link", name="hall", exact=True).click()
+    page.get_by_role("button", name="Rename…").click()
+
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("New name").fill("attic")
+    dialog.get_by_role("button", name="Rename").click()
+    dialog.get_by_role("alert").get_by_text("attic").wait_for()
+    dialog.get_by_label("New name").fill("entrance")
+    dialog.get_by_role("button", name="Rename").click()
+
+    page.get_by_role("heading", name="entrance", level=1).wait_for()
+
+
+def test_what_is_typed_and_chosen_stays_while_other_things_change(house: Any, looking: Any) -> None:
+    person = looking()
+    page = person.page
+    person.log_in(house.token)
+
+    def something_changes(value: str) -> None:
+        """Let the page hear of something that it draws, and see that it has."""
+        devices.tag(house.database, house.device("hall").id, "picket_health", f"degraded: {value}")
+        page.wait_for_function("value => document.body.textContent.includes(value)", arg=f"degraded: {value}")
+
+    page.get_by_role("link", name="hall", exact=True).click()
+    page.get_by_role("button", name="Rename…").click()
+    page.get_by_label("New name").fill("entrance")
+    something_changes("hub")
+    assert page.get_by_label("New name").input_value() == "entrance"
+    page.keyboard.press("Escape")
+
+    page.get_by_role("button", name="Set a variable…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("LEVEL")
+    dialog.get_by_label("Value").fill("debug")
+    dialog.get_by_label("Service").select_option("web")
+    dialog.get_by_label("Device").select_option("all devices")
+    something_changes("recorder")
+    page.get_by_role("button", name="Set", exact=True).click()
+    page.get_by_text("LEVEL: set for web on all devices").wait_for()
+
+    person.go("Join")
+    page.get_by_label("Good for (hours)").first.fill("2")
+    house.release(0)
+    invitation = house.fleet.provisioning_key(expires_at=time.time() + 3600)
+    page.get_by_role("table").get_by_text("in 59 min").wait_for()
+    assert invitation and page.get_by_label("Good for (hours)").first.input_value() == "2"

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from fleet.tests.page.conftest import Client
-from picket_fleet.page import routes
-from picket_fleet.page.sessions import SESSION_SECONDS, TRIES, Sessions, Throttle
-from picket_fleet.store import keys
+from fleet.tests.server.conftest import serving
+from picket_fleet.page import files, routes
+from picket_fleet.page.throttle import TRIES, Throttle
+from picket_fleet.store import keys, sessions
 from picket_fleet.store.database import Database
+from picket_fleet.store.sessions import SESSION_SECONDS
 
 
 @pytest.fixture
@@ -92,28 +94,60 @@ def test_after_a_minute_one_may_try_again_and_another_address_always_may() -> No
 
 
 def test_a_session_ends_by_itself_and_with_its_token(database: Database) -> None:
-    sessions = Sessions(database)
-    first = sessions.begin(keys.give_out(database, keys.PERSON, "anna"), 0.0)
-    second = sessions.begin(keys.give_out(database, keys.PERSON, "berta"), 0.0)
-    short = sessions.begin(keys.give_out(database, keys.PERSON, "clara", expires_at=10.0), 0.0)
+    first = sessions.begin(database, keys.give_out(database, keys.PERSON, "anna"), 0.0)
+    second = sessions.begin(database, keys.give_out(database, keys.PERSON, "berta"), 0.0)
+    short = sessions.begin(database, keys.give_out(database, keys.PERSON, "clara", expires_at=10.0), 0.0)
     assert first and second and short
 
     keys.revoke(database, "berta")
 
-    assert [bool(sessions.find(secret, SESSION_SECONDS - 1)) for secret, _ in (first, second, short)] == [
+    assert [bool(sessions.find(database, secret, SESSION_SECONDS - 1)) for secret, _ in (first, second, short)] == [
         True,
         False,
         False,
     ]
-    assert sessions.find(first[0], SESSION_SECONDS) is None
+    assert sessions.find(database, first[0], SESSION_SECONDS) is None
 
 
-def test_no_cookie_is_kept_as_it_is(database: Database) -> None:
-    sessions = Sessions(database)
-    begun = sessions.begin(keys.give_out(database, keys.PERSON, "anna"), 0.0)
+def test_neither_a_cookie_nor_what_changes_come_with_is_kept_as_it_is(database: Database) -> None:
+    secret, session = sessions.begin(database, keys.give_out(database, keys.PERSON, "anna"), 0.0) or ("", None)
 
-    assert begun
-    assert begun[0] not in repr(vars(sessions))
+    kept = str([tuple(row) for row in database.all("SELECT * FROM session")])
+    assert session and secret != session.csrf
+    assert keys.digest_of(secret) in kept
+    assert secret not in kept
+    assert session.csrf not in kept
+
+
+def test_of_very_many_sessions_the_first_ends_and_those_that_are_over_are_not_kept(database: Database) -> None:
+    key = keys.give_out(database, keys.PERSON, "anna")
+    over, *begun = (
+        (sessions.begin(database, key, now) or ("", None))[0] for now in (0.0, *[SESSION_SECONDS] * (sessions.MOST + 1))
+    )
+
+    assert sessions.find(database, over, 1.0) is None
+    assert [bool(sessions.find(database, secret, SESSION_SECONDS)) for secret in (*begun[:2], begun[-1])] == [
+        False,
+        True,
+        True,
+    ]
+
+
+def test_a_session_outlives_a_restart_of_the_server_and_is_over_when_it_ends_meanwhile(home: Any) -> None:
+    with serving(home, mounts=[routes.mount]) as fleet:
+        clients = [Client(fleet), Client(fleet)]
+        for client, name in zip(clients, ("anna", "berta"), strict=True):
+            assert client.log_in(keys.give_out(fleet.database, keys.PERSON, name)).ok
+        keys.revoke(fleet.database, "berta")
+
+    with serving(home, mounts=[routes.mount]) as fleet:
+        for client in clients:
+            client.base = f"https://127.0.0.1:{fleet.port}"
+        anna, berta = clients
+
+        assert anna.get("/page/api/session").json() == {"person": "anna", "fleet": "house", "csrf": anna.csrf}
+        assert anna.do("set_variables", values={"LEVEL": "debug"}).ok
+        assert berta.get("/page/api/session").status_code == 401
 
 
 def test_who_logs_out_has_no_session_any_more(client: Client) -> None:
@@ -158,7 +192,7 @@ def test_a_browser_is_let_do_little(client: Client, path: str) -> None:
 def test_a_page_that_is_not_built_says_how_it_comes_to_be(
     client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(routes, "STATIC", tmp_path)
+    monkeypatch.setattr(files, "STATIC", tmp_path)
 
     answer = client.get("/")
 

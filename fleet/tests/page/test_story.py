@@ -9,8 +9,10 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from fleet.tests.page.conftest import Looking, installed_chromium, launched
-from tests.fleet.conftest import builder, site  # noqa: F401
-from tests.fleet.town import PROJECT, Town
+from tests.conftest import site  # noqa: F401
+from tests.fleet.conftest import builder  # noqa: F401
+from tests.fleet.project import PROJECT
+from tests.fleet.town import Town
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -18,9 +20,9 @@ TALKS = "touch /ok\necho the web speaks of $COLOUR\ntrap 'exit 0' TERM\nwhile :;
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A browser beside the devices: containers come and go on its network."""
-    with launched(installed_chromium()) as browser:
+def browser(site: Any) -> Iterator[Browser]:  # noqa: F811
+    """A browser on a machine of its own: it drops its connections whenever an address comes or goes on its network."""
+    with launched(str(site.machine("laptop").starter(installed_chromium()))) as browser:
         yield browser
 
 
@@ -119,14 +121,16 @@ def test_a_day(town: Town, browser: Browser, width: int) -> None:
     for device in town.devices:
         device.settles(second)
 
-    # The server is started anew: the page says so, the session is over, and one goes on where one was.
+    # The server is started anew: the page says so, and one goes on where one was.
     town.stop()
     page.get_by_text("The server does not answer").wait_for()
     town.start()
-    page.get_by_text("log in again").wait_for()
-    page.get_by_label("Token").fill(token)
-    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_text("The server does not answer")).to_have_count(0)
     page.get_by_role("heading", name=first.version, level=1).wait_for()
+    page.get_by_role("button", name="Note…").click()
+    page.get_by_role("dialog").get_by_label("What it is about").fill("after the restart")
+    page.get_by_role("dialog").get_by_role("button", name="Write").click()
+    page.get_by_text(f"{first.version}: after the restart").wait_for()
     page.get_by_role("button", name="Log out").click()
     page.get_by_role("heading", name="Log in").wait_for()
     page.reload()

@@ -11,7 +11,8 @@ from picket_fleet.home import Configuration, Home, create
 from picket_fleet.store import devices, keys, releases, variables
 from picket_fleet.store.database import Database
 from picket_fleet.store.devices import Device
-from picket_fleet.store.preview import Draft, draft_of, lines, preview
+from picket_fleet.store.effects import lines
+from picket_fleet.store.preview import Draft, draft_of, preview
 from picket_fleet.store.releases import Build, Release
 from picket_fleet.store.variables import Variable
 

@@ -36,7 +36,7 @@ class _Onlooker:
 
 def _preview(session: Session, arguments: argparse.Namespace) -> None:
     from picket_fleet.build.draft import try_out  # the builder's half of the program
-    from picket_fleet.store.preview import lines
+    from picket_fleet.store.effects import lines
 
     commit = _git("rev-parse", "--verify", "--quiet", f"{arguments.commit}^{{commit}}").strip()
     if not commit:

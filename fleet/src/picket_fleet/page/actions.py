@@ -1,4 +1,4 @@
-"""What can be done by the page: what .steering and .inviting decide, by their names; arguments are checked by type."""
+"""What can be done by the page: what picket_fleet.people decides, by the names there; arguments are checked by type."""
 
 import inspect
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from picket_fleet.errors import FleetError
-from picket_fleet.people import inviting, steering
+from picket_fleet.people import inviting, rollout, steering
 from picket_fleet.people.inviting import Invitation
 from picket_fleet.people.session import Session
 from picket_fleet.people.wording import timestamp
@@ -32,7 +32,7 @@ DECISIONS: dict[str, Decision] = {
         *(steering.restart, steering.stop, steering.start, steering.identify, steering.rename, steering.remove),
         *(steering.tag_device, steering.tag_release, steering.set_variables, steering.unset_variables, value_of),
         *(inviting.invite, inviting.replace, inviting.take_back),
-        *(steering.rollout_continue, steering.rollout_halt, steering.rollout_undo),
+        *(rollout.rollout_policy, rollout.rollout_continue, rollout.rollout_halt, rollout.rollout_undo),
     )
 }
 

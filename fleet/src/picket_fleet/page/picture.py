@@ -12,9 +12,9 @@ from typing import Any
 
 from picket_fleet.errors import FleetError
 from picket_fleet.home import Home
-from picket_fleet.people import views
+from picket_fleet.people import rollout, views
 from picket_fleet.people.wording import timestamp
-from picket_fleet.store import devices, fleet, keys, releases, rollout_view, variables
+from picket_fleet.store import devices, fleet, keys, releases, rollout_view, rollouts, variables
 from picket_fleet.store.database import Database
 from picket_fleet.store.devices import Device
 from picket_fleet.store.releases import Release
@@ -45,23 +45,23 @@ class Picture:
     def __init__(self, home: Home, database: Database) -> None:
         """Begin with nothing seen."""
         self._home, self._database = home, database
-        self._serial = 0
+        self._serial = self._complete = 0  # of the last change, and of the last in a look that is over
         self._views: dict[Name, tuple[int, View | list[View] | None]] = {}
         self._seen_world: Hashable = None
         self._causes: dict[str, Hashable] = {}  # of each device: what its view was made of
         self._sizes: dict[tuple[int, int], int] = {}  # of releases, by their ids and how many images there are
 
     def since(self, serial: int) -> tuple[dict[str, Any], int]:
-        """Return what has changed since a serial, by kind and id, and the serial to ask with next."""
+        """Return what has changed since a serial, by kind and id, and the serial to ask with next: of whole looks."""
         found: dict[str, Any] = {}
         for (kind, name), (changed_at, view) in self._views.items():
-            if changed_at <= serial or (serial == 0 and view is None):
+            if not serial < changed_at <= self._complete or (serial == 0 and view is None):
                 continue
             if name:
                 found.setdefault(kind, {})[name] = view
             else:
                 found[kind] = view
-        return found, self._serial
+        return found, self._complete
 
     async def look(self, now: float) -> float:
         """Look at all there is; returns the seconds for which nobody else had a turn, at the longest."""
@@ -76,6 +76,7 @@ class Picture:
         if (world := self._world(every)) != self._seen_world:
             self._seen_world = world  # else the same object: a thousand comparisons with it cost nothing
         self._put(("fleet", ""), self._fleet())
+        self._put(("policy", ""), self._policy())
         self._put(("variables", ""), self._variables())
         self._put(("invitations", ""), self._invitations(now))
         for release in self._releases(every, runs, pins):
@@ -98,6 +99,7 @@ class Picture:
                 turn = time.perf_counter()
         self._forget("devices", {row["uuid"] for row in rows})
         self._forget("releases", {release.commit_id for release in every})
+        self._complete = self._serial
         return longest
 
     def _put(self, name: Name, view: View | list[View] | None) -> None:
@@ -132,6 +134,11 @@ class Picture:
             "is_pinned": pinned is not None,
             "services": sorted(releases.services_by_id(database).values()),
         }
+
+    def _policy(self) -> View:
+        """Return by what policy the next releases are rolled out: as it is set, and in words."""
+        given = rollout.policy_as_given(rollouts.policy(self._database))
+        return {**given, "said": rollout.policy_in_words(self._database)}
 
     def _rollout(self) -> None:
         """Put the rollout, and who is in it: each on its own, there may be a thousand."""

@@ -1,10 +1,11 @@
-"""The page's addresses, and the headers that keep a browser from doing more than it should."""
+"""The page's addresses, and who may ask for them."""
 
 import asyncio
 import secrets
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,36 +13,18 @@ from aiohttp import web
 
 from picket_fleet.errors import FleetError
 from picket_fleet.home import Home
-from picket_fleet.page import actions
+from picket_fleet.page import actions, files
 from picket_fleet.page.picture import Picture
-from picket_fleet.page.sessions import SESSION_SECONDS, Session, Sessions, Throttle
+from picket_fleet.page.preview import effects_of
 from picket_fleet.page.stream import Focus, Stream
+from picket_fleet.page.throttle import Throttle
 from picket_fleet.people.session import Session as Working
 from picket_fleet.people.wording import moment, printable
 from picket_fleet.server.access import SERVER, Server
-from picket_fleet.store import devices, logs
+from picket_fleet.store import devices, logs, sessions
+from picket_fleet.store.sessions import SESSION_SECONDS, Session
 
-STATIC = Path(__file__).with_name("static")
-FILES = {"page.js": "text/javascript", "page.css": "text/css", "icon.svg": "image/svg+xml"}
-NOT_BUILT = """<!doctype html><meta charset="utf-8"><title>fleet</title>
-<h1>The page is not built</h1><p>The server runs, but this copy of it was installed without its page. In the tree that
-it came from, <code>make page</code> builds it (with npm); then install it again. All that the page does, the command
-<code>fleet</code> does too.</p>
-"""
 COOKIE = "__Host-picket"
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; trusted-types 'none'"
-)
-HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "X-Frame-Options": "DENY",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 MOST_STREAMS = 100
 LOGIN = "log in again: this session is over"
 
@@ -50,7 +33,6 @@ LOGIN = "log in again: this session is over"
 class Page:
     """What the page's handlers share."""
 
-    sessions: Sessions
     picture: Picture
     throttle: Throttle = field(default_factory=Throttle)
     streams: dict[str, Stream] = field(default_factory=dict)
@@ -65,11 +47,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def mount(app: web.Application, _home: Home) -> None:
     """Add the page to a server."""
     server = app[SERVER]
-    app[PAGE] = Page(Sessions(server.database), Picture(server.home, server.database))
+    app[PAGE] = Page(Picture(server.home, server.database))
     app.add_routes(
         [
-            web.get("/", get_page),
-            web.get("/page/static/{file}", get_file),
+            web.get("/", files.get_page),
+            web.get("/page/static/{file}", files.get_file),
             web.get("/page/api/session", get_session),
             web.post("/page/api/login", post_login),
             web.post("/page/api/logout", post_logout),
@@ -77,9 +59,10 @@ def mount(app: web.Application, _home: Home) -> None:
             web.put("/page/api/events/{id}", put_events),
             web.post("/page/api/do/{action}", post_do),
             web.get("/page/api/log/{uuid}", get_log),
+            web.get("/page/api/preview/{commit}", get_preview),
         ]
     )
-    app.on_response_prepare.append(_restrict)
+    app.on_response_prepare.append(files.restrict)
 
 
 def for_person(handler: PersonHandler) -> Handler:
@@ -87,7 +70,7 @@ def for_person(handler: PersonHandler) -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         server = request.app[SERVER]
-        session = request.app[PAGE].sessions.find(request.cookies.get(COOKIE, ""), server.clock())
+        session = sessions.find(server.database, request.cookies.get(COOKIE, ""), server.clock())
         if session is None:
             raise web.HTTPUnauthorized(text=LOGIN)
         if request.method != "GET":
@@ -99,21 +82,6 @@ def for_person(handler: PersonHandler) -> Handler:
     return handle
 
 
-async def get_page(_request: web.Request) -> web.StreamResponse:
-    """Answer with the page, or with how it comes to be there."""
-    if not (STATIC / "index.html").is_file():
-        return web.Response(text=NOT_BUILT, content_type="text/html")
-    return web.FileResponse(STATIC / "index.html")
-
-
-async def get_file(request: web.Request) -> web.StreamResponse:
-    """Answer with a file of the page."""
-    name = request.match_info["file"]
-    if name not in FILES or not (STATIC / name).is_file():
-        raise web.HTTPNotFound
-    return web.FileResponse(STATIC / name, headers={"Content-Type": f"{FILES[name]}; charset=utf-8"})
-
-
 async def post_login(request: web.Request) -> web.StreamResponse:
     """Begin a session for who has a person's token."""
     server, page = request.app[SERVER], request.app[PAGE]
@@ -122,7 +90,7 @@ async def post_login(request: web.Request) -> web.StreamResponse:
     if seconds := page.throttle.wait_seconds(address, now):
         text = f"too many wrong tokens from here: try again in {seconds:.0f} s"
         raise web.HTTPTooManyRequests(text=text, headers={"Retry-After": str(round(seconds) + 1)})
-    begun = page.sessions.begin((await _read(request, Login)).token.strip(), now)
+    begun = sessions.begin(server.database, (await _read(request, Login)).token.strip(), now)
     if begun is None:
         page.throttle.failed(address, now)
         server.refusals.note(address, now)
@@ -136,11 +104,10 @@ async def post_login(request: web.Request) -> web.StreamResponse:
 
 
 @for_person
-async def post_logout(request: web.Request, _server: Server, _session: Session) -> web.StreamResponse:
+async def post_logout(request: web.Request, server: Server, _session: Session) -> web.StreamResponse:
     """End the session, and what it has open."""
-    page = request.app[PAGE]
-    page.sessions.end(request.cookies[COOKIE])
-    for stream in page.streams.values():
+    sessions.end(server.database, request.cookies[COOKIE])
+    for stream in request.app[PAGE].streams.values():
         stream.wake()
     answer = web.json_response({})
     answer.del_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="Strict")
@@ -165,7 +132,7 @@ async def get_events(request: web.Request, server: Server, _session: Session) ->
         page.looking = asyncio.create_task(_look(server, page))
 
     def goes_on() -> bool:
-        return not server.changes.is_over and page.sessions.find(cookie, server.clock()) is not None
+        return not server.changes.is_over and sessions.find(server.database, cookie, server.clock()) is not None
 
     try:
         return await stream.run(request, goes_on)
@@ -207,6 +174,12 @@ async def get_log(request: web.Request, server: Server, _session: Session) -> we
     return web.Response(text="".join(lines), headers=headers)
 
 
+@for_person
+async def get_preview(request: web.Request, server: Server, _session: Session) -> web.StreamResponse:
+    """Say what a release would do to the devices that do not run it."""
+    return web.json_response(await effects_of(server, request.match_info["commit"]))
+
+
 class Login(msgspec.Struct):
     """What somebody logs in with."""
 
@@ -217,7 +190,9 @@ async def _look(server: Server, page: Page) -> None:
     """Look at what there is, for as long as anybody wants to know."""
     while page.streams and not server.changes.is_over:
         change = server.changes.next()
-        took_seconds = await page.picture.look(server.clock())
+        took_seconds = 0.0
+        with suppress(sqlite3.OperationalError):  # a disk in trouble: what matters then fails elsewhere, and says so
+            took_seconds = await page.picture.look(server.clock())
         for stream in page.streams.values():
             stream.wake()
         await asyncio.sleep(max(page.picture.GAP_SECONDS, 10 * took_seconds))
@@ -248,9 +223,3 @@ async def _read(request: web.Request, kind: Any) -> Any:
         return msgspec.json.decode(await request.read(), type=kind)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise web.HTTPBadRequest(text=str(error)) from None
-
-
-async def _restrict(request: web.Request, response: web.StreamResponse) -> None:
-    if request.path == "/" or request.path.startswith("/page/"):
-        response.headers.update(HEADERS)
-        response.headers.setdefault("Cache-Control", "no-cache" if "/api/" not in request.path else "no-store")

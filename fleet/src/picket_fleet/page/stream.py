@@ -2,8 +2,8 @@
 
     event: hello     {"id": of this stream}
     event: patch     {"devices"?: {uuid: view | null}, "releases"?: {commit: view | null}, "fleet"?: {...},
-                      "variables"?: [...], "invitations"?: [...], "rollout"?: {...} | null,
-                      "members"?: {uuid: view | null},
+                      "variables"?: [...], "invitations"?: [...], "policy"?: {...},
+                      "rollout"?: {...} | null, "members"?: {uuid: view | null},
                       "device"?: in full, "log"?: [lines], "release"?: in full, "build"?: [lines]}
     event: over      the session has ended
 

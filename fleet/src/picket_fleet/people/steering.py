@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from picket_fleet.errors import FleetError
 from picket_fleet.people import names
 from picket_fleet.people.session import Session
-from picket_fleet.releases.rollout import Phase, Rollout
-from picket_fleet.store import devices, fleet, releases, rolling, rollouts, variables
+from picket_fleet.store import devices, fleet, releases, rollouts, variables
 from picket_fleet.store.devices import Device
 from picket_fleet.store.releases import Release
 from picket_fleet.store.variables import Variable
@@ -54,26 +53,6 @@ def note(session: Session, release: str, text: str) -> str:
     one = names.release(session.database, release)
     releases.annotate(session.database, one.id, text)
     return f"{one.version}: {text}"
-
-
-def rollout_continue(session: Session) -> str:
-    """Let a rollout go on after a halt; or now, whatever the devices say."""
-    after = rolling.resume(session.database, session.now)
-    stage = after.policy.stage_name(after.stage)
-    return _rolled(session, after, "is for everybody now" if after.phase == Phase.DONE else f"is rolled out: {stage}")
-
-
-def rollout_halt(session: Session) -> str:
-    """Let nobody else get the release that is rolled out."""
-    after = rolling.halt(session.database, session.now)
-    return _rolled(session, after, "goes to nobody else; who has it keeps it")
-
-
-def rollout_undo(session: Session) -> str:
-    """Have everybody run the release before the one that is rolled out."""
-    after = rolling.halt(session.database, session.now, undo=True)
-    base = releases.get(session.database, after.base).version
-    return _rolled(session, after, f"is taken back: everybody is to run {base}")
 
 
 def restart(session: Session, device: str, service: str = "") -> str:
@@ -190,10 +169,6 @@ def _runs(session: Session) -> str:
     text = f"the fleet is to run {now.version} ({why})" if now else "the fleet has nothing to run"
     others = [device.name for device in devices.everyone(session.database) if device.pinned_release is not None]
     return f"{text}; pinned by themselves: {names.some(others)}" if others else text
-
-
-def _rolled(session: Session, after: Rollout, what: str) -> str:
-    return f"{releases.get(session.database, after.release).version} {what}"
 
 
 def _device(session: Session, text: str) -> Device | None:

@@ -1,6 +1,7 @@
 """What there is to see of devices and releases, as plain mappings: what --json prints, and tables are made of."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from picket_fleet.errors import FleetError
@@ -159,5 +160,8 @@ def state_of(release: Release) -> str:
     return "final" if release.revision is not None else "draft"
 
 
-def _length_of(path: Any) -> int:
-    return path.stat().st_size if path.exists() else 0
+def _length_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # gone, perhaps just now: nobody needed it any more
+        return 0

@@ -17,7 +17,7 @@ import msgspec
 
 from picket_fleet.errors import FleetError
 
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -67,8 +67,8 @@ def stages(policy: Policy, candidates: Collection[Candidate]) -> dict[int, int]:
 
 
 def seconds(text: str) -> float:
-    """Read a time: "90s", "10m", "1h", "2d"; raises FleetError."""
-    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)([smhd])", text.strip())
+    """Read a time: "90s", "10m", "1h", "2d", or as `duration` writes it; raises FleetError."""
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?) ?(s|m|min|h|d)", text.strip())
     if not found:
         raise FleetError(f"{text!r}: expected a time like 90s, 10m, 1h or 2d")
     return float(found[1]) * UNITS[found[2]]

@@ -91,6 +91,10 @@ CREATE TRIGGER health_is_changed AFTER UPDATE OF value ON device_tag WHEN new.na
     INSERT OR REPLACE INTO health_said SELECT new.device,
         1 + ifnull((SELECT serial FROM health_said WHERE device = new.device), 0); END;
 """,
+    """
+CREATE TABLE session (                       -- of a person at the page: sha256 of its cookie, and its end
+    digest TEXT PRIMARY KEY, token TEXT NOT NULL REFERENCES token ON DELETE CASCADE, expires_at REAL NOT NULL);
+""",
 )
 VERSION = 1 + len(UPGRADES)
 

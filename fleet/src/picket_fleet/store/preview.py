@@ -8,6 +8,7 @@ while it is away; for how long is what the agent measured at its last update, fr
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -21,6 +22,7 @@ from picket_fleet.releases.target import Application, Target, document
 from picket_fleet.store import devices, fleet, releases, variables
 from picket_fleet.store.database import Database
 from picket_fleet.store.devices import Device
+from picket_fleet.store.effects import lines
 from picket_fleet.store.releases import Image, Release
 from picket_fleet.store.variables import Variable
 
@@ -69,6 +71,11 @@ def preview(home: Home, database: Database, draft: Draft, delta_size: DeltaSize,
     differing = _Differing(home, database, draft)
     sizes: dict[str, tuple[int, str]] = {}
     found = []
+
+    @cache
+    def downtimes(service: str) -> dict[str, float]:
+        return {one.name: seconds for one in every if (seconds := _seconds(one, service)) is not None}
+
     for device in every:
         running = releases.of_commit(database, device.running) if device.running else None
         if running and not releases.images(database, running.id):
@@ -87,7 +94,7 @@ def preview(home: Home, database: Database, draft: Draft, delta_size: DeltaSize,
                 **{name: list(services) for name, services in difference._asdict().items()},
                 "bytes": size,
                 "by": by,
-                "outputs": _outputs(database, draft, running, difference, device, every),
+                "outputs": _outputs(database, draft, running, difference, device, downtimes),
                 "locks": _texts(device.report.get("update_locks")),
             }
         )
@@ -101,27 +108,31 @@ def draft_of(commit_id: str, composition: Mapping[str, Any], configs: Mapping[st
     return Draft(commit_id, composition, {service: image.id for service, image in images.items()}, layers)
 
 
-def announced(home: Home, database: Database, draft: Draft, now: float) -> list[str]:
-    """Say what a release that is about to count will do to devices, by the deltas there are."""
+def draft_again(database: Database, release: Release) -> Draft:
+    """Return what was built of a release that is there."""
+    images = {image.service: image.image_id for image in releases.images(database, release.id)}
+    layers = frozenset(releases.layers_of(database, release.id))
+    return Draft(release.commit_id, releases.composition(database, release.id), images, layers)
+
+
+def kept_delta(home: Home, draft: Draft) -> DeltaSize:
+    """Return what tells how large the deltas to it are that there are."""
 
     def size(base: Release) -> int | None:
         path = home.delta(base.commit_id, draft.commit_id)
         return path.stat().st_size if path.exists() else None
 
+    return size
+
+
+def announced(home: Home, database: Database, draft: Draft, now: float) -> list[str]:
+    """Say what a release that is about to count will do to devices, by the deltas there are."""
     try:
-        said = lines(preview(home, database, draft, size, now))
+        said = lines(preview(home, database, draft, kept_delta(home, draft), now))
     except FleetError as error:
         return [f"What it will do to the devices can't be told: {error}"]
     more = len(said) - MOST_LINES
     return said if more <= 0 else [*said[:MOST_LINES], f"{more} lines more of this kind: 'fleet preview' has them"]
-
-
-def lines(found: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Say it in words, a line for all devices of which the same is to be said."""
-    together: dict[str, list[str]] = {}
-    for one in found:
-        together.setdefault(_said(one), []).append(one["device"])
-    return [f"{_some(names)}: {text}" for text, names in together.items()]
 
 
 class _Differing:
@@ -197,7 +208,7 @@ def _outputs(
     running: Release | None,
     difference: Difference,
     device: Device,
-    every: list[Device],
+    downtimes: Callable[[str], Mapping[str, float]],
 ) -> list[dict[str, Any]] | None:
     before = releases.composition(database, running.id) if running else {}
     services = {*(before.get("services") or {}), *(draft.composition.get("services") or {})}
@@ -207,14 +218,13 @@ def _outputs(
     for service in (*difference.restarts, *difference.stops):
         what = _label(before, service) or _label(draft.composition, service)
         if what:
-            seconds, measured_on = _downtime(service, device, every)
+            seconds, measured_on = _downtime(downtimes(service), device)
             found.append({"service": service, "what": what, "seconds": seconds, "measured_on": measured_on})
     return found
 
 
-def _downtime(service: str, device: Device, every: list[Device]) -> tuple[float | None, str]:
+def _downtime(measured: Mapping[str, float], device: Device) -> tuple[float | None, str]:
     """Return how long a service was away when it was updated last, here or else on another device at the longest."""
-    measured = {one.name: seconds for one in every if (seconds := _seconds(one, service)) is not None}
     if device.name in measured:
         return measured[device.name], device.name
     return max(((seconds, name) for name, seconds in measured.items()), default=(None, ""))
@@ -233,29 +243,3 @@ def _label(composition: Mapping[str, Any], service: str) -> str:
 
 def _texts(value: Any) -> dict[str, str]:
     return {str(name): str(text) for name, text in value.items()} if isinstance(value, dict) else {}
-
-
-def _said(one: Mapping[str, Any]) -> str:
-    if one["is_pinned"]:
-        return "pinned, stays as it is"
-    parts = [f"{verb} {', '.join(one[verb])}" for verb in ("restarts", "starts", "stops") if one[verb]]
-    parts = parts or ["nothing restarts"]
-    if one["by"]:
-        parts.append(f"{one['bytes']:,} bytes of {one['by']}" if one["by"] == "layers" else f"{one['bytes']:,} bytes")
-    for drop in one["outputs"] or ():
-        measured = "for a time that was never measured"
-        if drop["seconds"] is not None:
-            on = "" if drop["measured_on"] == one["device"] else f", on {drop['measured_on']}"
-            measured = f"for {drop['seconds']:.1f} s (as last time{on})"
-        parts.append(f"{drop['what']} {measured} ({drop['service']})")
-    if one["outputs"] == []:
-        parts.append("outputs stay")
-    parts += [f"{name} holds an update lock{f': {why}' if why else ''}" for name, why in one["locks"].items()]
-    if not one["is_online"]:
-        parts.append("offline")
-    return "; ".join(parts)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"{', '.join(names[:5])}{more}"

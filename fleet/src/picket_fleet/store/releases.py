@@ -210,6 +210,12 @@ def service_id(database: Database, name: str) -> int:
     return int(row["id"])
 
 
+def service_of_image(database: Database, number: int) -> str | None:
+    """Return which service an image (its id) is of."""
+    row = database.one("SELECT name FROM image JOIN service ON service.id = service WHERE image.id = ?", number)
+    return row["name"] if row else None
+
+
 def has_location(database: Database, location: str) -> bool:
     """Tell whether an image of any release has this location."""
     return database.one("SELECT 1 FROM image WHERE location = ?", location) is not None

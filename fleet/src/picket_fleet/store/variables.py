@@ -67,6 +67,12 @@ def everywhere(database: Database) -> list[Variable]:
     return _read(database.all("SELECT * FROM variable ORDER BY ifnull(device, 0), service, name"))
 
 
+def numbered(database: Database) -> dict[int, Variable]:
+    """Return all variables by numbers, which each keeps whatever becomes of the others."""
+    rows = database.all("SELECT rowid, device, service, name, value FROM variable ORDER BY rowid")
+    return {number: Variable(*fields) for number, *fields in rows}
+
+
 def concerning(database: Database, device: int) -> list[Variable]:
     """Return the variables that reach a device: the fleet's and its own."""
     return _read(database.all("SELECT * FROM variable WHERE device IS NULL OR device = ?", device))
