@@ -1,18 +1,9 @@
-"""A fleet with a repository to push to, and a project that is pushed; a base image that needs no network."""
+"""A fleet with a repository to push to, and a project that is pushed."""
 
-import io
-import os
 import re
-import shutil
 import subprocess
-import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
-
-import docker
-import pytest
-from docker.errors import DockerException
 
 from picket_fleet import home as homes
 from picket_fleet.home import Configuration, Home
@@ -20,10 +11,9 @@ from picket_fleet.remote import repository
 from picket_fleet.store import releases
 from picket_fleet.store.database import Database
 from picket_fleet.store.releases import Release
+from tests.servers.busybox import NAME as BASE
+from tests.servers.git import git
 
-ROOT = Path(__file__).parent.parent.parent
-BASE = "picket-fleet-test/base:1"
-PROGRAMS = ("sh", "cat", "date", "mkdir", "sleep")
 COMPOSE = """\
 version: "2.4"
 services:
@@ -56,17 +46,7 @@ class House:
 
     def git(self, *words: str, check: bool = True) -> str:
         """Run git in the working copy; return all that it says."""
-        done = subprocess.run(
-            ["git", *words],
-            cwd=self.copy,
-            env=environment(),
-            stdout=-1,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert not check or done.returncode == 0, done.stdout
-        return done.stdout
+        return git(self.copy, *words, check=check)
 
     def commit(self, files: dict[str, str]) -> str:
         """Write files, commit them, and return the commit."""
@@ -120,79 +100,6 @@ class opened:  # noqa: N801
 
     def __exit__(self, *_: object) -> None:
         self._database.close()
-
-
-def environment() -> dict[str, str]:
-    """Return an environment for git that knows neither this machine's settings nor its user."""
-    person = {
-        f"GIT_{who}_{what}": "nobody@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
-    }
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or "SSH" in name}
-    return {
-        **kept,
-        **person,
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_CONFIG_SYSTEM": os.devnull,
-        "GIT_TERMINAL_PROMPT": "0",
-    }
-
-
-@pytest.fixture(scope="session")
-def engine() -> Iterator[str]:
-    """The address of an engine that has BASE: one that answers already, else one of this session's own."""
-    started = None
-    address = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-    if not answers(address):
-        from tests.servers import engine as engines
-
-        if missing := engines.install():
-            pytest.skip(f"*** WHAT NEEDS A DOCKER ENGINE IS LEFT OUT: {missing} ***")
-        started = engines.Engine(engines.folder_of(ROOT / "fleet"))
-        started.start()
-        address = started.host
-    load_base(address)
-    yield address
-    if started:
-        started.stop()
-
-
-@pytest.fixture
-def house(tmp_path: Path, engine: str) -> House:
-    """A fleet on a real engine, and a project of two services that nobody has pushed yet."""
-    found = House(tmp_path, engine)
-    found.commit(PROJECT)
-    return found
-
-
-def answers(address: str) -> bool:
-    """Tell whether an engine answers."""
-    try:
-        docker.APIClient(base_url=address).close()
-    except DockerException:
-        return False
-    return True
-
-
-def load_base(address: str) -> None:
-    """Give an engine an image with a shell and little else, made of this machine's own programs."""
-    client = docker.APIClient(base_url=address)
-    if not client.images(BASE):
-        repository_name, _, tag = BASE.partition(":")
-        client.import_image_from_data(_file_system(), repository=repository_name, tag=tag)
-    client.close()
-
-
-def _file_system() -> bytes:
-    found = [Path(str(shutil.which(name))).resolve() for name in PROGRAMS]
-    linked = "".join(subprocess.run(["ldd", *map(str, found)], stdout=-1, text=True, check=True).stdout)
-    files = {Path(name) for name in re.findall(r"(/\S+\.so\S*) \(", linked)}
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", dereference=True) as tar:
-        for name, path in zip(PROGRAMS, found, strict=True):
-            tar.add(path, f"bin/{name}")
-        for path in sorted(files):
-            tar.add(path.resolve(), str(path).lstrip("/"))
-    return out.getvalue()
 
 
 def with_token(address: str, token: str) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from picket_fleet.releases.evidence import Wanted, may_end, seen
+from picket_fleet.releases.judging import Member, State, judge
+from picket_fleet.releases.policy import Policy
 
 IMAGE, COMMIT = "1" * 64, "c" * 32
 WANTED = Wanted("f" * 32, COMMIT, (("once", IMAGE), ("web", IMAGE)), frozenset({"once"}))
@@ -33,6 +35,16 @@ def report(commit: str = COMMIT, status: str = "done", reason: str = "", **servi
 )
 def test_what_is_wrong_with_the_services(text: str, wrong: str) -> None:
     assert seen(text, WANTED).wrong == wrong
+
+
+def test_of_a_device_that_sees_nothing_of_its_containers_nothing_is_known() -> None:
+    unknown = {**RUNS, "status": "unknown"}
+    said = seen(report(status="aborted", reason="no engine", web=unknown, once=unknown), WANTED)
+
+    after = judge(Member(0, up_since=1.0, well_since=1.0), said, 500.0, Policy("share:10%"))
+
+    assert (after.state, after.why) == (State.UPDATING, "aborted")
+    assert after.well_since is None
 
 
 def test_a_service_that_a_person_stopped_is_not_missed() -> None:

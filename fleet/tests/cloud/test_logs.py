@@ -56,6 +56,19 @@ def test_lines_come_as_they_are_said(fleet: Fleet, anna: str) -> None:
     assert heard == ["before", "after"]
 
 
+def test_who_follows_a_quiet_log_is_noticed_to_be_gone(
+    fleet: Fleet, anna: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hall = fleet.join("hall")
+    for name in ("LOOK_SECONDS", "ALIVE_SECONDS"):
+        monkeypatch.setattr(f"picket_fleet.cloud.logs.{name}", 0.01)
+
+    answer = fleet.call("GET", f"/device/v2/{hall.uuid}/logs?stream=1", anna, stream=True)
+
+    with answer:
+        assert answer.raw.read(2) == b"\n\n"  # what is written to is
+
+
 def test_a_device_that_is_not_there_has_no_log(fleet: Fleet, anna: str) -> None:
     answer = fleet.call("GET", "/device/v2/nowhere/logs", anna)
 

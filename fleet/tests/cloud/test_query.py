@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from picket_fleet.cloud.query import UnknownQueryError, folded, select, selector_of
+from picket_fleet.cloud.filters import UnknownQueryError, selector_of
+from picket_fleet.cloud.query import folded, select
 
 ROWS: list[dict[str, Any]] = [
     {"id": 1, "slug": "fleet/house", "uuid": "aa11", "name": "it's", "is_final": True,
@@ -63,6 +64,22 @@ def test_a_selector_means_one_row(text: str) -> None:
 def test_what_is_not_understood_is_said(text: str, said: str) -> None:
     with pytest.raises(UnknownQueryError, match="^" + re.escape(said)):
         select(ROWS, {"$filter": text})
+
+
+def test_what_nobody_asks_for_is_not_looked_up() -> None:
+    looked_up: list[str] = []
+
+    def service() -> list[dict[str, int]]:
+        looked_up.append("service")
+        return [{"id": 3}]
+
+    row = {"id": 1, "name": "x", "service": service}
+
+    assert folded(row, {}) == {"id": 1, "name": "x"}
+    assert folded(row, {"$select": "name"}) == {"name": "x"}
+    assert not looked_up
+    assert select([row], {"$filter": "service eq 3"}) == [row]
+    assert folded(row, {"$select": "id", "$expand": "service"}) == {"id": 1, "service": [{"id": 3}]}
 
 
 def test_what_is_not_expanded_is_a_reference() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from fleet.tests.pushing import BASE, PROJECT, House, environment, opened
+from fleet.tests.pushing import BASE, PROJECT, House, opened
 from picket_fleet.build import log
 from picket_fleet.build.layers import Layers
 from picket_fleet.build.release import sweep
@@ -19,6 +19,7 @@ from picket_fleet.home import Home
 from picket_fleet.releases import manifest
 from picket_fleet.remote import repository
 from picket_fleet.store import devices, releases
+from tests.servers.git import environment
 from tests.servers.waiting import wait_for
 
 pytestmark = pytest.mark.slow

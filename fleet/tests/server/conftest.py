@@ -19,6 +19,7 @@ from picket_fleet.server.app import run
 from picket_fleet.store import devices, keys, releases
 from picket_fleet.store.database import Database
 from picket_fleet.store.releases import Build, Release
+from tests.servers.waiting import wait_for
 
 AGENT = "application/vnd.picket.state+json"
 DEADLINE_SECONDS = 30.0
@@ -149,12 +150,4 @@ def serve() -> Callable[..., Any]:
 @pytest.fixture
 def until() -> Callable[[Callable[[], Any]], Any]:
     """Return how to wait until something is true."""
-
-    def wait(condition: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while not (value := condition()):
-            assert time.monotonic() < deadline, "it did not come"
-            time.sleep(0.02)
-        return value
-
-    return wait
+    return lambda condition: wait_for("it", condition, DEADLINE_SECONDS)

@@ -36,6 +36,8 @@ def test_what_is_no_line_of_a_log_is_left_out() -> None:
         b'{"message":"gone","timestamp":1500,"serviceId":9}',
         b'{"message":"by itself","timestamp":2500.5,"isSystem":true}',
         b'{"message":"no time"}',
+        b'{"message":"a time that no calendar has","timestamp":1e300}',
+        b'{"message":"nor this","timestamp":-1e300}',
         b"[" * 10_000,
         b"\xff",
     ]

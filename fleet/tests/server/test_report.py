@@ -88,3 +88,14 @@ def test_a_packed_report_that_is_none_is_refused(running: Any, encoding: str, bo
     answer = running.call("PATCH", "/device/v3/state", "s" * 32, data=body, headers=headers)
 
     assert answer.status_code == status
+
+
+def test_a_report_that_could_hardly_be_read_again_is_refused(running: Any) -> None:
+    uuid, key = "a" * 32, "s" * 32
+    statuses = []
+    for deep in (10, 900, 980, 5000):  # of the recursion that is allowed, a request has used some already
+        body = f'{{"{uuid}": {{"x": {"[" * deep}{"]" * deep}}}}}'
+        statuses.append(running.call("PATCH", "/device/v3/state", key, data=body).status_code)
+
+    assert statuses == [200, 400, 400, 400]
+    assert running.call("GET", f"/device/v3/{uuid}/state", key).ok

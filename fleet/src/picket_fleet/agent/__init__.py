@@ -17,6 +17,7 @@ Its folder (/var/lib/picket-fleet):
     progress.json    {"step": .., "release": commit, "services": [..]}: what it began last
     images/          <image id>.json, the config of each image it brought here: these, and no others, it removes again
     downloads/       deltas and layers, also half ones: they are resumed
+    .lock            held by the agent that is at work: there is one
 
 Steps, as progress.json names them, in the order in which they come; what does not apply is left out:
 

@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,24 +11,24 @@ from urllib.parse import urlsplit
 import msgspec
 
 from picket_fleet.agent import device as devices
-from picket_fleet.agent import downtime, identify, logs, metrics, supervisor
+from picket_fleet.agent import downtime, identify, listen, logs, metrics, supervisor
 from picket_fleet.agent.container import Host, has_feature
 from picket_fleet.agent.converge import Converging
 from picket_fleet.agent.engine import Engine
-from picket_fleet.agent.errors import AgentError, ChangedError, TargetError
+from picket_fleet.agent.errors import AgentError, ChangedError
 from picket_fleet.agent.folder import Folder
+from picket_fleet.agent.listen import Listener
 from picket_fleet.agent.locks import Locks
 from picket_fleet.agent.means import Means
 from picket_fleet.agent.observe import observe
 from picket_fleet.agent.obtain import Obtaining
-from picket_fleet.agent.report import Doing, Reporter, apps
+from picket_fleet.agent.report import Doing, Reporter, apps, unseen
 from picket_fleet.agent.server import Server
 from picket_fleet.agent.supervisor import Status, Supervisor, Tags, key_of
-from picket_fleet.agent.target import Release, Target, read
+from picket_fleet.agent.target import Target
 from picket_fleet.errors import FleetError
 
 STOP_SECONDS = 5.0
-SHORTEST_POLL_SECONDS = 0.2
 LOOK_AGAIN_SECONDS = 300.0  # somebody may have stopped a container by hand
 
 log = logging.getLogger(__name__)
@@ -47,7 +46,7 @@ class Agent:
         self._stopping = threading.Event()
         self._news = threading.Event()
         self._is_broken = False
-        self._target = self._kept_target()
+        self._target = self._folder.kept(listen.FILE, Target)
         self._begun: Target | None = None  # what is being worked on
         self._identified: int | None = None  # that was asked before it was there is over
         self._doing: Doing | None = None
@@ -65,6 +64,9 @@ class Agent:
         obtaining = Obtaining(device, self._folder, self._engine, Server(device))
         means = Means(self._folder, self._engine, obtaining, self._as_host, self._settings, self, self._pause)
         self._converging = Converging(means)
+        self._listener = Listener(
+            device, self._folder, Server(device), self._converging.running, self._hear, self._trouble
+        )
         self._tags = Tags(self._folder, Server(device).tag)
         self._supervisor = Supervisor(self._engine, key_of(device.key), self._status, self._tags)
         self._reporter = Reporter(
@@ -72,9 +74,10 @@ class Agent:
         )
 
     def run(self) -> None:
-        """Work until `stop`; raises FleetError where it has to begin anew."""
+        """Work until `stop`; raises FleetError where another agent does, and where it has to begin anew."""
+        self._folder.claim()
         works: dict[str, Callable[[], None]] = {
-            "listen": self._listen,
+            "listen": lambda: self._listener.run(self._stopping),
             "report": self._reporter.run,
             "logs": logs.Sender(Server(self._device), self._pending).run,
             "tags": self._tags.run,
@@ -99,19 +102,11 @@ class Agent:
         self._stopping.set()
         self._news.set()
 
-    def tell(
-        self,
-        release: Release,
-        update_status: str,
-        statuses: dict[str, str] | None = None,
-        progress: int | None = None,
-        reason: str = "",
-    ) -> None:
+    def tell(self, doing: Doing) -> None:
         """Take note of how far it is with a release."""
-        doing = Doing(release, update_status, statuses or {}, progress, reason)
         before = self._doing
-        is_rejected = before is not None and before.update_status == "rejected" and before.release == release
-        if is_rejected and update_status == "applying changes" and not statuses:
+        is_rejected = before is not None and before.update_status == "rejected" and before.release == doing.release
+        if is_rejected and doing.update_status == "applying changes" and not doing.statuses:
             return  # it is only looked at once more
         self._doing = doing
         if before is None or (before.update_status, before.reason) != (doing.update_status, doing.reason):
@@ -164,46 +159,10 @@ class Agent:
         target, begun = self._target, self._begun  # nearly always the same object, and asked for all the time
         return target is not None and target is not begun and (begun is None or target.digest != begun.digest)
 
-    def _listen(self) -> None:
-        """Wait for the server's word, for ever."""
-        server, etag, answer = Server(self._device), "", None
-        patience = self._settings.first_retry_seconds
-        while not self._stopping.is_set():
-            try:
-                answer = server.target(self._running(), etag, self._settings.poll_seconds if etag else 0)
-                if answer:
-                    etag = ""
-                    self._hear(answer.body)
-                    etag = answer.etag
-                self._trouble("server", "")
-                patience = self._settings.first_retry_seconds
-                if answer is None:
-                    self._stopping.wait(SHORTEST_POLL_SECONDS)  # a server that is about to stop lets nobody wait
-                continue
-            except TargetError as error:
-                self._trouble("target", str(error))
-                etag = answer.etag if answer else ""
-                continue
-            except (FleetError, OSError) as error:
-                self._trouble("server", str(error))
-            self._stopping.wait(patience)
-            patience = min(2 * patience, self._settings.last_retry_seconds)
-
-    def _running(self) -> str:
-        """Return the commit that a delta could be from."""
-        try:
-            return self._converging.running()
-        except AgentError:
-            return ""
-
-    def _hear(self, answer: bytes) -> None:
-        target = read(answer, self._device)
-        self._trouble("target", "")
+    def _hear(self, target: Target) -> None:
         if self._identified is not None and target.identify > self._identified:
             self._identify()
         self._identified = target.identify
-        kept = msgspec.structs.replace(target, offer=None)
-        self._folder.write("target.json", msgspec.json.encode(kept))
         self._target = target
         self._news.set()
 
@@ -213,16 +172,10 @@ class Agent:
 
         threading.Thread(target=show, daemon=True, name="identify").start()
 
-    def _kept_target(self) -> Target | None:
-        data = self._folder.read("target.json")
-        with suppress(msgspec.MsgspecError):
-            return msgspec.json.decode(data, type=Target) if data else None
-        return None
-
     def _restart(self, target: Target) -> None:
         """Restart what somebody asked for, once: that it was done is written before."""
-        data = self._folder.read("restarts.json")
-        done = msgspec.json.decode(data, type=dict[str, int]) if data else target.restarts
+        kept = self._folder.kept("restarts.json", dict[str, int])
+        done = target.restarts if kept is None else kept
 
         def begin() -> None:
             self._folder.write("restarts.json", msgspec.json.encode(target.restarts))
@@ -230,7 +183,7 @@ class Agent:
         services = [name for name, serial in target.restarts.items() if serial > done.get(name, 0)]
         if services and target.release:
             self._converging.restart(target.release, services, begin)
-        elif data is None:
+        elif kept is None:
             begin()
 
     def _trouble(self, subject: str, reason: str) -> None:
@@ -247,9 +200,12 @@ class Agent:
 
     def _look(self) -> dict[str, Any]:
         """Return what is to be reported, and follow the logs of what runs."""
-        containers = observe(self._engine).containers
         good, doing = self._converging.good(), self._doing
         release = doing.release if doing else good
+        try:
+            containers = observe(self._engine).containers
+        except AgentError as error:
+            return {"apps": unseen(release, good, str(error))} if release else {}
         if release:
             ids = {name: service.id for name, service in release.state.services.items()}
             tty = {
@@ -265,8 +221,7 @@ class Agent:
         said: dict[str, Any] = {"status": "Idle", "apps": apps(doing, good, containers)}
         if release:
             said["update_locks"] = Locks(Path(self._settings.lock_folder) / str(release.app_id)).held(time.time())
-        if self._is_asked():
-            said["is_quiet"] = self._supervisor.is_quiet(time.monotonic())
+        said["is_quiet"] = self._is_asked() and self._supervisor.is_quiet(time.monotonic())
         return {**said, "downtimes": downtime.kept(self._folder)}
 
     def _as_host(self) -> Host:

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import msgspec
-
 from picket_fleet.agent.errors import AgentError, RejectedError
 from picket_fleet.agent.folder import Progress, Rejected
 from picket_fleet.agent.locks import Locks
 from picket_fleet.agent.means import Means
 from picket_fleet.agent.observe import observe
 from picket_fleet.agent.plan import Kind, plan
+from picket_fleet.agent.report import Doing
 from picket_fleet.agent.steps import Steps
 from picket_fleet.agent.target import Release, Target
 
@@ -27,11 +26,7 @@ class Converging:
 
     def good(self) -> Release | None:
         """Return the release that proved itself last."""
-        data = self._folder.read("good.json")
-        try:
-            return msgspec.json.decode(data, type=Release) if data else None
-        except msgspec.MsgspecError:
-            return None
+        return self._folder.kept("good.json", Release)
 
     def running(self) -> str:
         """Return the commit of the good release while a delta from it can be applied, else ""."""
@@ -60,10 +55,10 @@ class Converging:
         back = Target(target.name, target.config, good)
         self._run(Steps(self._means, good, good, back, is_return=True))
         reason = rejected.reason if rejected else ""
-        self._means.teller.tell(release, "rejected", {}, None, reason)
+        self._means.teller.tell(Doing(release, "rejected", reason=reason))
 
     def _reject(self, release: Release, good: Release | None, reason: str) -> None:
-        self._means.teller.tell(release, "rejected", {}, None, reason)
+        self._means.teller.tell(Doing(release, "rejected", reason=reason))
         if good is None:
             # There is nothing to go back to, so it may as well be tried on.
             raise AgentError(f"release {release.commit[:7]} does not run: {reason}")

@@ -38,8 +38,4 @@ def keep(folder: Folder, seconds: Mapping[str, float]) -> None:
 
 def kept(folder: Folder) -> dict[str, float]:
     """Return for how many seconds each service was away when it was updated last."""
-    data = folder.read(FILE)
-    try:
-        return msgspec.json.decode(data, type=dict[str, float]) if data else {}
-    except msgspec.MsgspecError:
-        return {}
+    return folder.kept(FILE, dict[str, float]) or {}

@@ -1,6 +1,7 @@
 """The agent's folder: files that are wholly the old one or wholly the new one, whatever happens."""
 
 import ctypes
+import fcntl
 import os
 import shutil
 from collections.abc import Iterable
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+
+from picket_fleet.errors import FleetError
 
 Kept = TypeVar("Kept")
 
@@ -40,6 +43,14 @@ class Folder:
         for folder in (self.images, self.downloads):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
+    def claim(self) -> None:
+        """Keep other agents out until this process ends; raises FleetError where one is at work."""
+        self._claimed = (self.path / ".lock").open("ab")
+        try:
+            fcntl.flock(self._claimed, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FleetError(f"{self.path}: another agent is at work here") from None
+
     def begin(self, progress: Progress) -> None:
         """Write down what is begun now, before it is."""
         if progress != self.progress():
@@ -47,12 +58,19 @@ class Folder:
 
     def progress(self) -> Progress:
         """Return what was begun last."""
-        return _read(self.path / "progress.json", Progress) or Progress("idle")
+        return self.kept("progress.json", Progress) or Progress("idle")
 
     def read(self, name: str) -> bytes | None:
         """Return a file's bytes, if there is one."""
         with suppress(FileNotFoundError):
             return (self.path / name).read_bytes()
+        return None
+
+    def kept(self, name: str, kind: type[Kept]) -> Kept | None:
+        """Return what a file of JSON says, if there is one that makes sense: a card may have lost it."""
+        data = self.read(name)
+        with suppress(msgspec.MsgspecError):
+            return msgspec.json.decode(data, type=kind) if data else None
         return None
 
     def write(self, name: str, data: bytes) -> None:
@@ -61,7 +79,7 @@ class Folder:
 
     def rejected(self) -> Rejected | None:
         """Return the target that failed last, if it was not forgotten since."""
-        return _read(self.path / "rejected.json", Rejected)
+        return self.kept("rejected.json", Rejected)
 
     def reject(self, rejected: Rejected | None) -> None:
         """Remember a target that failed, or forget it."""
@@ -124,10 +142,3 @@ def sync(folder: Path) -> None:
             raise OSError(ctypes.get_errno(), "syncfs", str(folder))
     finally:
         os.close(descriptor)
-
-
-def _read(file: Path, kind: type[Kept]) -> Kept | None:
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=kind)
-    except (FileNotFoundError, msgspec.MsgspecError):
-        return None

@@ -8,20 +8,13 @@ from picket_fleet.agent.device import Settings
 from picket_fleet.agent.engine import Engine
 from picket_fleet.agent.folder import Folder
 from picket_fleet.agent.obtain import Obtaining
-from picket_fleet.agent.target import Release
+from picket_fleet.agent.report import Doing
 
 
 class Teller(Protocol):
     """Who hears how it goes."""
 
-    def tell(
-        self,
-        release: Release,
-        update_status: str,
-        statuses: dict[str, str] | None = None,
-        progress: int | None = None,
-        reason: str = "",
-    ) -> None:
+    def tell(self, doing: Doing) -> None:
         """Hear how far the device is with a release."""
 
     def say(self, message: str) -> None:

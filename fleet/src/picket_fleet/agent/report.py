@@ -43,6 +43,12 @@ def apps(doing: Doing | None, good: Release | None, containers: tuple[Container,
     return {release.app_uuid: said}
 
 
+def unseen(release: Release, good: Release | None, reason: str) -> dict[str, Any]:
+    """Return the reports of releases while nothing can be seen of containers: what was told of them counts no more."""
+    statuses = dict.fromkeys(release.state.services, "unknown")
+    return apps(Doing(release, "aborted", statuses, reason=reason), good, ())
+
+
 def _release(release: Release, containers: tuple[Container, ...], doing: Doing | None) -> dict[str, Any]:
     services: dict[str, Any] = {}
     for name in sorted(release.state.services):

@@ -19,6 +19,7 @@ from picket_fleet.agent.means import Means
 from picket_fleet.agent.observe import observe
 from picket_fleet.agent.obtain import Watch
 from picket_fleet.agent.plan import Current, Goal, Kind, Step, matching
+from picket_fleet.agent.report import Doing
 from picket_fleet.agent.target import Release, Target
 
 ATTEMPTS = 3
@@ -229,4 +230,4 @@ class Steps:
         self, update_status: str, services: Sequence[str] = (), status: str = "", progress: int | None = None
     ) -> None:
         if not self._is_return:
-            self._teller.tell(self._release, update_status, dict.fromkeys(services, status), progress)
+            self._teller.tell(Doing(self._release, update_status, dict.fromkeys(services, status), progress))

@@ -16,6 +16,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
@@ -74,8 +75,7 @@ class Tags:
         self._folder, self._send = folder, send
         self._lock = threading.Lock()
         self._news = threading.Event()
-        data = folder.read(FILE)
-        self._pending: dict[str, str] = msgspec.json.decode(data, type=dict[str, str]) if data else {}
+        self._pending = folder.kept(FILE, dict[str, str]) or {}
 
     def put(self, tags: Mapping[str, str]) -> None:
         """Have tags delivered; a newer text takes the place of one that waits."""
@@ -93,7 +93,7 @@ class Tags:
                 retry = RETRY_SECONDS
                 self._news.wait()
                 self._news.clear()
-            except (AgentError, OSError):  # the agent says elsewhere that its server is away
+            except AgentError:  # the agent says elsewhere that its server is away
                 threading.Event().wait(retry)
                 retry = min(2 * retry, LAST_RETRY_SECONDS)
 
@@ -112,7 +112,8 @@ class Tags:
                     self._keep()
 
     def _keep(self) -> None:
-        self._folder.write(FILE, msgspec.json.encode(self._pending))
+        with suppress(OSError):  # a disk that is full is no reason not to deliver them
+            self._folder.write(FILE, msgspec.json.encode(self._pending))
 
 
 class Supervisor:

@@ -6,6 +6,7 @@ POST  /v2/v2/<location>/blobs/uploads/           begin      PATCH the pieces    
 PUT   /v2/v2/<location>/manifests/<tag>
 """
 
+import asyncio
 import hashlib
 import re
 import secrets
@@ -75,10 +76,9 @@ async def put_upload(request: web.Request) -> web.StreamResponse:
     server, image = _pushed_to(request)
     upload, digest = _upload(server, request.match_info["number"]), request.query.get("digest", "")
     await _append(request, upload)
-    with upload.open("rb") as file:
-        if digest != f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}":
-            upload.unlink()
-            raise web.HTTPBadRequest(text="the digest is another one")
+    if digest != await asyncio.to_thread(_digest_of, upload):  # of a large one it takes a while
+        upload.unlink()
+        raise web.HTTPBadRequest(text="the digest is another one")
     upload.replace(_file(server, digest))
     return _made(image, digest)
 
@@ -135,6 +135,11 @@ async def _append(request: web.Request, upload: Path) -> None:
             if size > BLOB_BYTES:
                 raise web.HTTPRequestEntityTooLarge(BLOB_BYTES, size)
             out.write(piece)
+
+
+def _digest_of(file: Path) -> str:
+    with file.open("rb") as opened:
+        return f"sha256:{hashlib.file_digest(opened, 'sha256').hexdigest()}"
 
 
 def _so_far(server: Server, image: Image, number: str) -> web.Response:

@@ -14,7 +14,7 @@ from typing import Any
 
 from picket_fleet.build.collect import collect
 from picket_fleet.build.errors import Cancelled
-from picket_fleet.build.release import INFO, Order, build_release, one_at_a_time
+from picket_fleet.build.release import INFO, Order, build_release, one_at_a_time, saying_once
 from picket_fleet.errors import FleetError
 from picket_fleet.home import load
 from picket_fleet.remote.terminal import SIGNALS, WIDTH, cancel_on_signals
@@ -55,7 +55,8 @@ def main() -> int:
     cancel_on_signals()
     try:
         home = load(given.folder)
-        with one_at_a_time(home) as database:
+        wait = saying_once(listener, "Another release is being built; this one waits")
+        with one_at_a_time(home, wait) as database:
             release = build_release(home, database, order, listener)
             listener.tell(type="metadata", resource="buildLogId", value=str(release.id))
             kind = "Draft" if release.revision is None else "Release"

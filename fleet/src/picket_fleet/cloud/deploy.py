@@ -26,6 +26,7 @@ from picket_fleet.server.access import Server
 from picket_fleet.store import releases
 
 RESOURCES = ("release", "service", "image", "image__is_part_of__release", "image_label", "image_environment_variable")
+ABANDONED_SECONDS = 3600.0
 Row = dict[str, Any]
 
 
@@ -44,8 +45,8 @@ def add(server: Server, resource: str, fields: Mapping[str, Any], person: str) -
         name = str(fields.get("service_name"))
         return {"id": releases.service_id(server.database, name), "service_name": name}
     if resource == "image":
-        services = releases.services_by_id(server.database)
-        service = services.get(fields.get("is_a_build_of__service", 0))
+        of = fields.get("is_a_build_of__service")
+        service = releases.services_by_id(server.database).get(of) if isinstance(of, int) else None
         if service is None:
             raise FleetError("is_a_build_of__service: there is no such service")
         number, image = server.deploys.add_image(service)
@@ -60,7 +61,7 @@ def add(server: Server, resource: str, fields: Mapping[str, Any], person: str) -
     return {"id": 0}  # labels and variables of an image: the composition has them
 
 
-def note_image(server: Server, selector: str, _fields: Mapping[str, Any]) -> None:
+def note_image(server: Server, selector: str) -> None:
     """Hear that an image was pushed; what counts is its manifest, which came with it."""
     if not any(selector == str(number) for deploy in server.deploys.going_on.values() for number in deploy.images):
         raise web.HTTPNotFound(text=f"image {selector}: not being deployed")
@@ -68,15 +69,17 @@ def note_image(server: Server, selector: str, _fields: Mapping[str, Any]) -> Non
 
 async def end(server: Server, number: int, status: str) -> None:
     """Take a release over once it was pushed, or give it up; raises HTTPException with what is wrong."""
-    deploy = server.deploys.going_on.pop(number, None)
-    if deploy is None:
+    deploy = server.deploys.going_on.get(number)
+    if deploy is None or deploy.is_ending:
         return
+    deploy.is_ending = True  # what was pushed is needed until its end
     try:
         if status != "success":
             releases.fail(server.database, number, server.clock(), "cancelled" if status == "cancelled" else "failed")
             return
         await _finish(server, number, deploy)
     finally:
+        del server.deploys.going_on[number]
         if not server.deploys.going_on:
             await asyncio.to_thread(shutil.rmtree, blobs(server), ignore_errors=True)
 
@@ -86,6 +89,7 @@ def _add_release(server: Server, fields: Mapping[str, Any], person: str) -> Row:
     if problems := compose.check(given):
         raise RefusedError("\n".join(f"{'.'.join(map(str, problem.path))}: {problem.why}" for problem in problems))
     composed = composition.normalise(given)
+    _sweep(server)
     release = releases.begin(
         server.database, semver(str(fields.get("semver") or "")), server.clock(), composition=composed
     )
@@ -112,6 +116,19 @@ def _composition(given: Any) -> Row:
         for name, service in given["services"].items()
     }
     return {**given, "services": services}
+
+
+def _sweep(server: Server) -> None:
+    """Give up what nobody has pushed anything of for long: a command line that was killed ends it never."""
+    folder = blobs(server)
+    last = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+    going_on = server.deploys.going_on
+    if server.clock() - last < ABANDONED_SECONDS or any(deploy.is_ending for deploy in going_on.values()):
+        return
+    for number in list(going_on):
+        releases.fail(server.database, number, server.clock())
+        del going_on[number]
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 async def _finish(server: Server, number: int, deploy: Deploy) -> None:

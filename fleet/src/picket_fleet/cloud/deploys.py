@@ -27,6 +27,7 @@ class Deploy:
     is_draft: bool
     person: str
     images: dict[int, Image] = field(default_factory=dict)
+    is_ending: bool = False  # its images are being taken over
 
 
 class Deploys:

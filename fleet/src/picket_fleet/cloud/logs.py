@@ -13,6 +13,8 @@ from picket_fleet.store.logs import Line
 
 COUNT = 1000
 STREAM_COUNT = 100
+LOOK_SECONDS = 1.0
+ALIVE_SECONDS = 15.0  # what is not written to is not noticed to be gone
 
 
 async def get_logs(request: web.Request, server: Server, _person: str) -> web.StreamResponse:
@@ -30,15 +32,19 @@ async def get_logs(request: web.Request, server: Server, _person: str) -> web.St
         return web.json_response([_said(line, services) for line in lines])
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     await response.prepare(request)
-    last = 0
+    clock = asyncio.get_running_loop().time
+    last, written_at = 0, clock()
     while not server.changes.is_over:
         change = server.changes.next()
         if lines:
             last = lines[-1].id
             services = {name: number for number, name in releases.services_by_id(server.database).items()}
-            await response.write(b"".join(msgspec.json.encode(_said(line, services)) + b"\n" for line in lines))
+        if lines or clock() - written_at >= ALIVE_SECONDS:
+            said = [msgspec.json.encode(_said(line, services)) for line in lines]
+            await response.write(b"\n".join((*said, b"")) or b"\n")
+            written_at = clock()
         try:
-            async with asyncio.timeout(1.0):  # the server's own writes wake nobody
+            async with asyncio.timeout(LOOK_SECONDS):  # the server's own writes wake nobody
                 await change.wait()
         except TimeoutError:
             pass

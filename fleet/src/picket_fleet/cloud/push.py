@@ -6,6 +6,7 @@ that grows as the build goes on.
     {"type": "metadata", "resource": "buildLogId", "value": release id}      {"message": text, "isError": true}
 
 The build is a process of its own (picket_fleet.cloud.builder), as that of a git push is: it ends when nobody listens.
+An empty line now and then tells those apart from who is only told nothing for long.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from picket_fleet.remote.child import end
 from picket_fleet.server.access import Server
 
 PIECE = 1 << 20
+ALIVE_SECONDS = 10.0
 GZIP = b"\x1f\x8b"
 
 log = logging.getLogger(__name__)
@@ -85,13 +87,23 @@ async def _pass_on(request: web.Request, process: asyncio.subprocess.Process) ->
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(request)
     await response.write(b"[")
-    async for line in process.stdout:
+    while line := await _next_line(process.stdout, response):
         await response.write(line.rstrip() + b",\n")
     is_built = await process.wait() == 0
     last = {"message": "", "isError": False} if is_built else {"message": "The fleet stays as it is", "isError": True}
     await response.write(msgspec.json.encode(last) + b"]\n")
     await response.write_eof()
     return response
+
+
+async def _next_line(said: asyncio.StreamReader, response: web.StreamResponse) -> bytes:
+    """Return the next line that a build says; raises ConnectionError when nobody listens any more."""
+    while True:
+        try:
+            async with asyncio.timeout(ALIVE_SECONDS):
+                return await said.readline()
+        except TimeoutError:
+            await response.write(b"\n")
 
 
 async def _headless(process: asyncio.subprocess.Process) -> web.StreamResponse:

@@ -9,26 +9,31 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from picket_fleet.cloud import deploy, rows
+from picket_fleet.cloud import deploy, rows, values
 from picket_fleet.cloud.access import for_person
-from picket_fleet.cloud.query import Row, Test, UnknownQueryError, folded, select, selector_of
+from picket_fleet.cloud.filters import Row, Test, UnknownQueryError, selector_of
+from picket_fleet.cloud.query import folded, select
 from picket_fleet.errors import FleetError
 from picket_fleet.people import steering
 from picket_fleet.people.session import Session
 from picket_fleet.server.access import Server
 from picket_fleet.server.resources import read_object
 from picket_fleet.store import devices, fleet, releases, variables
+from picket_fleet.store.database import Database
+from picket_fleet.store.devices import Device
+from picket_fleet.store.releases import Release
 from picket_fleet.store.variables import Variable
 
 ENVIRONMENT = {
-    "application_environment_variable": rows.environment(of_device=False, of_service=False),
-    "service_environment_variable": rows.environment(of_device=False, of_service=True),
-    "device_environment_variable": rows.environment(of_device=True, of_service=False),
-    "device_service_environment_variable": rows.environment(of_device=True, of_service=True),
-    "application_config_variable": rows.environment(of_device=False, of_service=False, of_host=True),
-    "device_config_variable": rows.environment(of_device=True, of_service=False, of_host=True),
+    "application_environment_variable": values.environment(of_device=False, of_service=False),
+    "service_environment_variable": values.environment(of_device=False, of_service=True),
+    "device_environment_variable": values.environment(of_device=True, of_service=False),
+    "device_service_environment_variable": values.environment(of_device=True, of_service=True),
+    "application_config_variable": values.environment(of_device=False, of_service=False, of_host=True),
+    "device_config_variable": values.environment(of_device=True, of_service=False, of_host=True),
 }
 TAGS = {"device_tag": devices.tag, "release_tag": releases.tag}
+OWNERS: dict[str, Callable[[Database, int], Device | Release]] = {"device": devices.get, "release": releases.get}
 RESOURCES: dict[str, Callable[[Server], list[rows.Row]]] = {
     "application": rows.application,
     "device": rows.device,
@@ -36,9 +41,9 @@ RESOURCES: dict[str, Callable[[Server], list[rows.Row]]] = {
     "service": rows.service,
     "service_install": rows.service_install,
     "user": rows.user,
-    "device_tag": rows.device_tag,
-    "release_tag": rows.release_tag,
-    "application_tag": rows.nothing,
+    "device_tag": values.device_tag,
+    "release_tag": values.release_tag,
+    "application_tag": values.nothing,
     **ENVIRONMENT,
 }
 
@@ -55,8 +60,9 @@ async def post_row(request: web.Request, server: Server, person: str) -> web.Str
     """Add a tag, a variable, or a piece of a release that is deployed."""
     resource, fields = _resource(request), await read_object(request)
     if resource in TAGS:
-        owner, name, value = resource.removesuffix("_tag"), fields.get("tag_key"), fields.get("value")
-        TAGS[resource](server.database, _number(fields, owner), str(name), str(value))
+        owner = resource.removesuffix("_tag")
+        number = OWNERS[owner](server.database, _number(fields, owner)).id
+        TAGS[resource](server.database, number, _text(fields, "tag_key"), _text(fields, "value"))
         return web.json_response({"id": 0, **fields}, status=201)
     if resource in ENVIRONMENT:
         variables.put(server.database, _variable(server, fields))
@@ -69,10 +75,12 @@ async def post_row(request: web.Request, server: Server, person: str) -> web.Str
 
 async def patch_rows(request: web.Request, server: Server, _person: str) -> web.StreamResponse:
     """Change rows: names, pins, notes, values; and the end of a release that is deployed."""
-    resource, fields = _resource(request), await read_object(request)
+    resource = _resource(request)
     if resource == "image":
-        deploy.note_image(server, request.match_info.get("selector", ""), fields)
+        deploy.note_image(server, request.match_info.get("selector", ""))
+        await request.release()  # it has all that its build said, however long that is
         return web.Response(text="OK")
+    fields = await read_object(request)
     _expect_some_to_be_meant(request)
     for row in _found(request, server):
         if resource == "device":
@@ -83,9 +91,9 @@ async def patch_rows(request: web.Request, server: Server, _person: str) -> web.
             await _change_release(server, row["id"], fields)
         elif resource in TAGS:
             owner = resource.removesuffix("_tag")
-            TAGS[resource](server.database, row[owner]["__id"], row["tag_key"], str(fields.get("value")))
+            TAGS[resource](server.database, row[owner]["__id"], row["tag_key"], _text(fields, "value"))
         elif resource in ENVIRONMENT:
-            variables.put(server.database, _variable(server, {**row, "value": fields.get("value")}))
+            variables.put(server.database, _variable(server, {**row, "value": _text(fields, "value")}))
         else:
             raise web.HTTPNotFound(text=f"{resource}: can't be changed here")
     server.changes.wake()
@@ -147,17 +155,25 @@ def _resource(request: web.Request) -> str:
 
 
 def _change_device(server: Server, device: int, fields: Mapping[str, Any]) -> None:
-    if isinstance(name := fields.get("device_name"), str):
-        devices.rename(server.database, device, name)
+    _expect_no_others("device", fields, "device_name", "is_pinned_on__release")
+    if "device_name" in fields:
+        devices.rename(server.database, device, _text(fields, "device_name"))
     if "is_pinned_on__release" in fields:
-        devices.pin(server.database, device, fields["is_pinned_on__release"])
+        devices.pin(server.database, device, _number_or_none(fields, "is_pinned_on__release"))
 
 
 def _change_fleet(server: Server, fields: Mapping[str, Any]) -> None:
-    if "should_be_running__release" in fields:
-        fleet.pin(server.database, fields["should_be_running__release"])
-    elif fields.get("should_track_latest_release") is True:
+    _expect_no_others("application", fields, "should_be_running__release", "should_track_latest_release")
+    if fields.get("should_track_latest_release") is True:  # which one that is now is said along with it
         fleet.pin(server.database, None)
+    elif "should_be_running__release" in fields:
+        fleet.pin(server.database, _number_or_none(fields, "should_be_running__release"))
+
+
+def _expect_no_others(resource: str, fields: Mapping[str, Any], *known: str) -> None:
+    """Raise FleetError for a change that is not made here, rather than let it seem so."""
+    if unknown := sorted(fields.keys() - set(known)):
+        raise FleetError(f"{resource}: {', '.join(unknown)} can't be changed here")
 
 
 async def _change_release(server: Server, number: int, fields: Mapping[str, Any]) -> None:
@@ -180,21 +196,37 @@ def _variable(server: Server, fields: Mapping[str, Any]) -> Variable:
         device, service = rows.installed(install)
     if service is not None and service not in services:
         raise FleetError(f"there is no service {service}")
-    name, value = fields.get("name"), fields.get("value")
-    return Variable(device or None, services[service] if service is not None else "", str(name), str(value))
+    if device:
+        devices.get(server.database, device)
+    name, value = _text(fields, "name"), _text(fields, "value")
+    return Variable(device or None, services[service] if service is not None else "", name, value)
 
 
 def _meant(given: Any) -> int | None:
     """Return the id that a field has, or that it refers to."""
     if isinstance(given, list):
-        given = given[0].get("id") if given else None
+        given = given[0] if given else None
     if isinstance(given, dict):
-        given = given.get("__id")
+        given = given.get("__id", given.get("id"))
     return given if isinstance(given, int) else None
 
 
+def _text(fields: Mapping[str, Any], name: str) -> str:
+    text = fields.get(name)
+    if not isinstance(text, str):
+        raise FleetError(f"{name}: expected a text")
+    return text
+
+
 def _number(fields: Mapping[str, Any], name: str) -> int:
+    number = _number_or_none(fields, name)
+    if number is None:
+        raise FleetError(f"{name}: expected an id")
+    return number
+
+
+def _number_or_none(fields: Mapping[str, Any], name: str) -> int | None:
     number = fields.get(name)
-    if not isinstance(number, int):
+    if number is not None and not isinstance(number, int):
         raise FleetError(f"{name}: expected an id")
     return number

@@ -1,15 +1,17 @@
 """The fleet as rows of balena's model: every field and every expansion that its command line ever asks for.
 
-A reference is a list of the one row that it means, as $expand gives it; `__id` within a filter finds it too.
+A reference is a list of the one row that it means, as $expand gives it; `__id` within a filter finds it too. What it
+takes long to look up is a function, which is called where it is asked for: a thousand devices are many rows.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from picket_fleet.build.architecture import architecture
+from picket_fleet.releases.evidence import within
 from picket_fleet.server.access import Server
-from picket_fleet.store import devices, fleet, releases, variables
+from picket_fleet.store import devices, fleet, releases
 from picket_fleet.store.devices import Device
 from picket_fleet.store.releases import Release
 
@@ -22,13 +24,21 @@ STATUSES = {True: "online", False: "offline"}
 
 
 def application(server: Server) -> list[Row]:
-    """Return the fleet, with its devices."""
-    return [_application(server) | {"owns__device": device(server), "service": service(server)}]
+    """Return the fleet, with its devices and releases."""
+    return [
+        {
+            **_application(server),
+            "owns__device": lambda: device(server),
+            "owns__release": lambda: release(server),
+            "service": lambda: service(server),
+        }
+    ]
 
 
 def device(server: Server) -> list[Row]:
     """Return the devices."""
-    return [_device(server, found) for found in devices.everyone(server.database)]
+    own, services = _application(server), releases.services_by_id(server.database)
+    return [_device(server, found, own, services) for found in devices.everyone(server.database)]
 
 
 def release(server: Server) -> list[Row]:
@@ -36,70 +46,21 @@ def release(server: Server) -> list[Row]:
     return [_release(server, found) for found in releases.everyone(server.database)]
 
 
-def build_log(server: Server, commit_id: str) -> str:
-    """Return what a release's build said."""
-    log = server.home.build_log(commit_id)
-    return log.read_text(errors="replace") if log.exists() else ""
-
-
 def service(server: Server) -> list[Row]:
     """Return the services."""
     found = releases.services_by_id(server.database)
-    return [_service(number, name) for number, name in found.items()]
+    return [service_row(number, name) for number, name in found.items()]
 
 
 def service_install(server: Server) -> list[Row]:
     """Return which services are on which devices: all on each."""
-    return [row for found in device(server) for row in found["service_install"]]
+    services = releases.services_by_id(server.database)
+    return [row for found in devices.everyone(server.database) for row in _installs(found.id, services)]
 
 
 def user(_server: Server) -> list[Row]:
     """Return the one who asks; all people are one to the fleet."""
     return [{"id": PERSON_ID, "username": ORGANISATION, "email": ""}]
-
-
-def device_tag(server: Server) -> list[Row]:
-    """Return the tags of all devices."""
-    return _tags(
-        (found.id, {"device": _reference(found.id)}, devices.tags(server.database, found.id))
-        for found in devices.everyone(server.database)
-    )
-
-
-def release_tag(server: Server) -> list[Row]:
-    """Return the tags of all releases."""
-    return _tags(
-        (found.id, {"release": _reference(found.id)}, releases.tags(server.database, found.id))
-        for found in releases.everyone(server.database)
-    )
-
-
-def nothing(_server: Server) -> list[Row]:
-    """Return no row: there is none of that here."""
-    return []
-
-
-def environment(*, of_device: bool, of_service: bool, of_host: bool = False) -> Callable[[Server], list[Row]]:
-    """Return what gives the variables of one of balena's kinds: the fleet's or devices', of all services or of one."""
-
-    def rows(server: Server) -> list[Row]:
-        services = {name: number for number, name in releases.services_by_id(server.database).items()}
-        found = []
-        for number, variable in enumerate(variables.everywhere(server.database), 1):
-            kind = variable.device is not None, bool(variable.service), variables.is_configuration(variable.name)
-            if kind == (of_device, of_service, of_host):
-                row: Row = {"id": number, "name": variable.name, "value": variable.value}
-                row["application"] = _reference(fleet.APP_ID)
-                if variable.device is not None:
-                    row["device"] = _reference(variable.device)
-                if variable.service:
-                    number = services.get(variable.service, 0)
-                    row["service"] = [_service(number, variable.service)]
-                    row["service_install"] = [_install(variable.device or 0, number, variable.service)]
-                found.append(row)
-        return found
-
-    return rows
 
 
 def _application(server: Server) -> Row:
@@ -120,7 +81,7 @@ def _application(server: Server) -> Row:
         "organization": [{"id": 1, "handle": ORGANISATION, "name": ORGANISATION}],
         "is_directly_accessible_by__user": [{"id": PERSON_ID}],
         "should_track_latest_release": pinned is None,
-        "should_be_running__release": _brief(server, pinned),
+        "should_be_running__release": _brief(releases.get(server.database, pinned) if pinned is not None else None),
         "is_archived": False,
         "is_public": False,
         "is_host": False,
@@ -131,13 +92,19 @@ def _application(server: Server) -> Row:
 INSTALLS = 100_000  # services that a fleet has at most, for the ids of what is installed where
 
 
-def _service(number: int, name: str) -> Row:
-    return {"id": number, "service_name": name, "application": _reference(fleet.APP_ID)}
+def service_row(number: int, name: str) -> Row:
+    """Return a service."""
+    return {"id": number, "service_name": name, "application": reference(fleet.APP_ID)}
 
 
-def _install(device: int, service: int, name: str) -> Row:
+def install_row(device: int, service: int, name: str) -> Row:
+    """Return that a service is on a device."""
     number = device * INSTALLS + service
-    return {"id": number, "device": _reference(device), "installs__service": [_service(service, name)]}
+    return {"id": number, "device": reference(device), "installs__service": [service_row(service, name)]}
+
+
+def _installs(device: int, services: Mapping[int, str]) -> list[Row]:
+    return [install_row(device, number, name) for number, name in services.items()]
 
 
 def installed(number: int) -> tuple[int, int]:
@@ -145,9 +112,16 @@ def installed(number: int) -> tuple[int, int]:
     return divmod(number, INSTALLS)
 
 
-def _device(server: Server, found: Device) -> Row:
-    running = releases.of_commit(server.database, found.running) if found.running else None
-    target = releases.target_of(server.database, found)
+def _device(server: Server, found: Device, own: Row, services: Mapping[int, str]) -> Row:
+    def running() -> Release | None:
+        return releases.of_commit(server.database, found.running) if found.running else None
+
+    def target() -> Release | None:
+        return releases.target_of(server.database, found)
+
+    def pinned() -> Release | None:
+        return releases.get(server.database, found.pinned_release) if found.pinned_release is not None else None
+
     is_online = server.ledger.is_online(found.id, server.clock())
     kind = {"id": TYPE_ID, "slug": found.device_type, "name": found.device_type}
     return {
@@ -166,14 +140,35 @@ def _device(server: Server, found: Device) -> Row:
         "public_address": "",
         "note": "",
         "is_of__device_type": [kind],
-        "belongs_to__application": [_application(server)],
-        "service_install": [
-            _install(found.id, number, name) for number, name in releases.services_by_id(server.database).items()
-        ],
-        "is_running__release": _brief(server, running.id if running else None),
-        "should_be_running__release": _brief(server, target.id if target else None),
-        "is_pinned_on__release": _brief(server, found.pinned_release),
+        "belongs_to__application": [own],
+        "service_install": lambda: _installs(found.id, services),
+        "image_install": lambda: _images(server, found, own, running()),
+        "device_tag": lambda: _pairs(devices.tags(server.database, found.id)),
+        "is_running__release": lambda: _brief(running()),
+        "should_be_running__release": lambda: _brief(target()),
+        "is_pinned_on__release": lambda: _brief(pinned()),
     }
+
+
+def _images(server: Server, found: Device, own: Row, running: Release | None) -> list[Row]:
+    """Return what a device has of the release that it runs, as it says itself."""
+    if running is None:
+        return []
+    path = ("apps", own["uuid"], "releases", running.commit_id, "services")
+    said = within(found.report, *path)
+    return [
+        {
+            "id": image.id,
+            "status": str(within(said, image.service).get("status") or "unknown"),
+            "download_progress": None,
+            "install_date": moment(running.started_at),
+            "installs__image": [
+                {"id": image.id, "is_a_build_of__service": [service_row(image.service_id, image.service)]}
+            ],
+            "is_provided_by__release": [{**_brief(running)[0], "belongs_to__application": [own]}],
+        }
+        for image in releases.images(server.database, running.id)
+    ]
 
 
 # Of what a device says of itself, by balena's own names.
@@ -184,8 +179,14 @@ REPORTED = (
 
 
 def _release(server: Server, found: Release) -> Row:
-    images = releases.images(server.database, found.id)
     registry = server.home.configuration.registry
+
+    def images() -> list[Row]:
+        return [
+            {"id": image.id, "image": [{"is_stored_at__image_location": f"{registry}/v2/{image.location}"}]}
+            for image in releases.images(server.database, found.id)
+        ]
+
     return {
         "id": found.id,
         "commit": found.commit_id,
@@ -201,33 +202,25 @@ def _release(server: Server, found: Release) -> Row:
         "created_at": moment(found.started_at),
         "start_timestamp": moment(found.started_at),
         "end_timestamp": moment(found.ended_at),
-        "belongs_to__application": _reference(fleet.APP_ID),
-        "release_tag": [
-            {"tag_key": name, "value": value} for name, value in releases.tags(server.database, found.id).items()
-        ],
-        "release_image": [
-            {"id": image.id, "image": [{"is_stored_at__image_location": f"{registry}/v2/{image.location}"}]}
-            for image in images
-        ],
+        "belongs_to__application": reference(fleet.APP_ID),
+        "release_tag": lambda: _pairs(releases.tags(server.database, found.id)),
+        "release_image": images,
+        "composition": lambda: releases.composition(server.database, found.id),
     }
 
 
-def _brief(server: Server, number: int | None) -> list[Row]:
-    if number is None:
+def _pairs(tags: Mapping[str, str]) -> list[Row]:
+    return [{"tag_key": name, "value": value} for name, value in tags.items()]
+
+
+def _brief(found: Release | None) -> list[Row]:
+    if found is None:
         return []
-    found = releases.get(server.database, number)
     return [{"id": found.id, "commit": found.commit_id, "raw_version": found.version, "semver": found.semver}]
 
 
-def _tags(of: Iterable[tuple[int, Row, dict[str, str]]]) -> list[Row]:
-    return [
-        {"id": number * 1000 + index, "tag_key": name, "value": value, **owner}
-        for number, owner, tags in of
-        for index, (name, value) in enumerate(sorted(tags.items()))
-    ]
-
-
-def _reference(number: int) -> Row:
+def reference(number: int) -> Row:
+    """Return how another row is referred to."""
     return {"__id": number}
 
 

@@ -31,15 +31,15 @@ class Wanted(NamedTuple):
 def seen(report: str, wanted: Wanted, stopped: frozenset[str] = frozenset()) -> Seen:
     """Return what a report (JSON) says of a release; of services that a person has `stopped` nothing is expected."""
     read = msgspec.json.decode(report)
-    said = _within(read, "apps", wanted.application, "releases", wanted.commit)
-    services = _within(said, "services")
+    said = within(read, "apps", wanted.application, "releases", wanted.commit)
+    services = within(said, "services")
     update = str(said.get("update_status") or "waiting")[:LONGEST]
-    counts = {name: _within(services, name).get("restarts") for name, _ in wanted.images}
+    counts = {name: within(services, name).get("restarts") for name, _ in wanted.images}
     restarts = {name: count for name, count in counts.items() if isinstance(count, int) and 0 < count < MOST}
     wrong = [
         f"{name}: {trouble}"
         for name, image in sorted(wanted.images)
-        if name not in stopped and (trouble := _trouble(_within(services, name), image, name in wanted.may_end))
+        if name not in stopped and (trouble := _trouble(within(services, name), image, name in wanted.may_end))
     ]
     rejected = str(said.get("reason") or "it did not run")[:LONGEST] if update == REJECTED else ""
     return Seen(
@@ -49,9 +49,9 @@ def seen(report: str, wanted: Wanted, stopped: frozenset[str] = frozenset()) -> 
 
 def may_end(composition: Mapping[str, Any]) -> frozenset[str]:
     """Return the services of a composition that may end by themselves."""
-    services = _within(composition, "services")
+    services = within(composition, "services")
     may = ("no", "on-failure")
-    return frozenset(name for name in services if str(_within(services, name).get("restart", "always")) in may)
+    return frozenset(name for name in services if str(within(services, name).get("restart", "always")) in may)
 
 
 def _trouble(said: Mapping[str, Any], image: str, may_end: bool) -> str:
@@ -65,7 +65,7 @@ def _trouble(said: Mapping[str, Any], image: str, may_end: bool) -> str:
     return "unhealthy" if said.get("health") == "unhealthy" else ""
 
 
-def _within(value: Any, *path: str) -> dict[str, Any]:
+def within(value: Any, *path: str) -> dict[str, Any]:
     """Return the mapping at a path of mappings, an empty one for anything else: devices may say anything."""
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None

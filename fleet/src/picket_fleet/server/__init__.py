@@ -10,6 +10,7 @@ files         deltas, layers, configs
 registry      the token and delta calls of balena's supervisor
 ledger        contacts and log lines, written some times a second
 rollouts      releases that reach some devices first
+repeating     both go on, whatever happens
 changes       notices when the hook or the command line has written
 compression   what is sent again is sent as the difference to what the device has (RFC 9842)
 """

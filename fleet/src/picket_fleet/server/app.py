@@ -14,7 +14,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from picket_fleet.cloud import account, blobs, logs, push
+from picket_fleet.cloud import account, actions, blobs, logs, push
 from picket_fleet.cloud import resources as model
 from picket_fleet.cloud.access import for_person
 from picket_fleet.errors import FleetError
@@ -25,8 +25,9 @@ from picket_fleet.server import files, log_stream, registration, registry, repor
 from picket_fleet.server.access import SERVER, Handler, Server
 from picket_fleet.server.changes import Changes
 from picket_fleet.server.deltas import Deltas, MakeDelta, make_apart
-from picket_fleet.server.ledger import Ledger
-from picket_fleet.server.rollouts import Rollouts
+from picket_fleet.server.ledger import WRITE_SECONDS, Ledger
+from picket_fleet.server.repeating import repeat
+from picket_fleet.server.rollouts import LOOK_SECONDS, Rollouts
 from picket_fleet.store.database import Database
 
 BODY_BYTES = 512_000  # of what is read as a whole; log streams and git are not
@@ -66,6 +67,7 @@ ROUTES = [
     web.get("/device/v2/{uuid}/logs", for_person(logs.get_logs)),
     web.post("/v3/build", for_person(push.post_build)),
     *blobs.ROUTES,
+    *actions.ROUTES,
     *model.ROUTES,
 ]
 
@@ -166,10 +168,11 @@ async def _say_what_is_wrong(request: web.Request, handler: Handler) -> web.Stre
 
 async def _background(app: web.Application) -> AsyncIterator[None]:
     server = app[SERVER]
+    rollouts = Rollouts(server.database, server.changes)
     works = (
         server.changes.watch(),
-        server.ledger.run(server.clock),
-        Rollouts(server.database, server.changes).run(server.clock),
+        repeat("contacts and logs", WRITE_SECONDS, lambda: server.ledger.write(server.clock())),
+        repeat("rollouts", LOOK_SECONDS, lambda: rollouts.look(server.clock())),
     )
     tasks = [asyncio.create_task(work) for work in works]
     yield

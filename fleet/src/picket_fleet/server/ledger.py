@@ -1,10 +1,8 @@
 """What devices tell all the time, contacts and log lines: written together some times a second, not one by one."""
 
-import asyncio
 import logging
-import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from picket_fleet.store import devices, logs
 from picket_fleet.store.database import Database
@@ -46,7 +44,7 @@ class Ledger:
         self._lines.setdefault(device.id, deque(maxlen=logs.LINES)).extend(lines)
 
     def write(self, now: float) -> None:
-        """Write what came since the last time."""
+        """Write what came since the last time; what can't be written is kept for the next time."""
         for number in [number for number in self._online if self._expected[number] <= now]:
             self._online.remove(number)
             log.warning("%s is offline", self._names[number])
@@ -58,19 +56,3 @@ class Ledger:
                 logs.append(self._database, number, list(said))
         self._contacts.clear()
         self._lines.clear()
-
-    async def run(self, clock: Callable[[], float]) -> None:
-        """Write some times a second, until cancelled; what can't be written is kept for the next time."""
-        is_lost = False
-        while True:
-            await asyncio.sleep(WRITE_SECONDS)
-            try:
-                self.write(clock())
-            except sqlite3.Error as error:
-                if not is_lost:
-                    log.error("contacts and logs can't be written: %s", error)
-                is_lost = True
-            else:
-                if is_lost:
-                    log.warning("contacts and logs are written again")
-                is_lost = False

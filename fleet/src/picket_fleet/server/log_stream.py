@@ -6,9 +6,11 @@
 import asyncio
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated
 
 import msgspec
 from aiohttp import web
+from msgspec import Meta
 
 from picket_fleet.server.access import CONTACT_SECONDS, Server, for_device
 from picket_fleet.store import releases
@@ -18,13 +20,14 @@ from picket_fleet.store.logs import LINE_CHARACTERS, Line
 LINE_BYTES = 8 * LINE_CHARACTERS  # what JSON makes of so many characters, and the rest of a line
 
 PIECE_BYTES = 256_000
+YEAR_10000_MS = 253_402_300_800_000  # no clock shows a later time
 
 
 class Said(msgspec.Struct, frozen=True, rename="camel"):
     """A line as a device sends it."""
 
     message: str
-    timestamp: float
+    timestamp: Annotated[float, Meta(ge=0, lt=YEAR_10000_MS)]
     service_id: int | None = None
     is_system: bool = False
     is_std_err: bool = False

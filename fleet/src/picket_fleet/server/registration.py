@@ -10,6 +10,7 @@ POST /api-key/device/<id>/device-key  Bearer <provisioning key>  {"apiKey"}
 """
 
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -17,9 +18,10 @@ from aiohttp import web
 from msgspec import Meta
 
 from picket_fleet.errors import FleetError
-from picket_fleet.server.access import SERVER, Server, bearer, provisioning, unauthorized
+from picket_fleet.server.access import SERVER, Handler, Server, bearer, provisioning, unauthorized
 from picket_fleet.store import devices, fleet, keys
 from picket_fleet.store.devices import Device, TakenError
+from picket_fleet.store.keys import Token
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ Key = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{32,128}\Z")]
 DeviceType = Annotated[str, Meta(pattern=r"\A[a-z0-9-]{1,60}\Z")]
 
 Body = TypeVar("Body")
+MachineHandler = Callable[[web.Request, Server, Token], Awaitable[web.StreamResponse]]
 
 
 class Joining(msgspec.Struct, frozen=True):
@@ -46,19 +49,29 @@ class NewKey(msgspec.Struct, frozen=True, rename="camel"):
     api_key: Key
 
 
-async def post_register(request: web.Request) -> web.StreamResponse:
+def for_machine(handler: MachineHandler) -> Handler:
+    """Let in who has a provisioning key."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        server = request.app[SERVER]
+        token = provisioning(server, bearer(request))
+        if token is None:
+            raise unauthorized()
+        try:
+            return await handler(request, server, token)
+        except TakenError as error:
+            raise web.HTTPConflict(text=str(error)) from None
+
+    return handle
+
+
+@for_machine
+async def post_register(request: web.Request, server: Server, token: Token) -> web.StreamResponse:
     """Let a machine join."""
-    server = request.app[SERVER]
-    token = provisioning(server, bearer(request))
-    if token is None:
-        raise unauthorized()
     joining = _body(await request.read(), Joining)
     if str(joining.application) != str(fleet.APP_ID):
         raise web.HTTPBadRequest(text=f"application: this fleet is number {fleet.APP_ID}")
-    try:
-        device = _join(server, token, joining)
-    except TakenError as error:
-        raise web.HTTPConflict(text=str(error)) from None
+    device = _join(server, token, joining)
     configuration = server.home.configuration
     answer = {
         "id": device.id,
@@ -74,12 +87,9 @@ async def post_register(request: web.Request) -> web.StreamResponse:
     return web.Response(status=201, body=msgspec.json.encode(answer), content_type="application/json")
 
 
-async def post_device_key(request: web.Request) -> web.StreamResponse:
+@for_machine
+async def post_device_key(request: web.Request, server: Server, token: Token) -> web.StreamResponse:
     """Give a device that is there already, but not here, the key that it has now."""
-    server = request.app[SERVER]
-    token = provisioning(server, bearer(request))
-    if token is None:
-        raise unauthorized()
     new = _body(await request.read(), NewKey)
     try:
         device = devices.get(server.database, int(request.match_info["id"]))
@@ -87,15 +97,12 @@ async def post_device_key(request: web.Request) -> web.StreamResponse:
         raise web.HTTPNotFound from None
     if token.device_name not in (None, device.name) or token.replaces not in (None, device.id):
         raise unauthorized()
-    try:
-        _refuse_online(server, device)
-        devices.set_key(server.database, device.id, new.api_key)
-    except TakenError as error:
-        raise web.HTTPConflict(text=str(error)) from None
+    _refuse_online(server, device)
+    devices.set_key(server.database, device.id, new.api_key)
     return web.Response(text="OK")
 
 
-def _join(server: Server, token: keys.Token, joining: Joining) -> Device:
+def _join(server: Server, token: Token, joining: Joining) -> Device:
     database = server.database
     with database.transaction():
         name = joining.uuid  # until it takes over the other's

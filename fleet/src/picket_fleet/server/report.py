@@ -16,6 +16,7 @@ from picket_fleet.store import devices, fleet
 from picket_fleet.store.devices import Device
 
 REPORT_BYTES = 512_000
+MOST_DEEP = 20  # balena's go 8 deep; who reads one that nearly can't be read may fail where this did not
 UNWANTED = {"api_secret"}  # opens the supervisor; nothing here calls it
 
 
@@ -44,6 +45,8 @@ async def patch_state(request: web.Request, server: Server, device: Device) -> w
     if set(changes) - {device.uuid}:
         raise unauthorized()
     change = changes.get(device.uuid, {})
+    if _is_deeper(change, MOST_DEEP):
+        raise web.HTTPBadRequest(text=f"a report is at most {MOST_DEEP} deep")
     device = devices.get(server.database, device.id)  # reading the request took a while
     report = merge(device.report, change)
     if len(msgspec.json.encode(report)) > REPORT_BYTES:
@@ -54,3 +57,11 @@ async def patch_state(request: web.Request, server: Server, device: Device) -> w
         if commit_id:
             devices.save_running(server.database, device.id, commit_id)
     return web.Response(text="OK")
+
+
+def _is_deeper(value: Any, most: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    return most == 0 or any(
+        _is_deeper(inner, most - 1) for inner in (value.values() if isinstance(value, dict) else value)
+    )

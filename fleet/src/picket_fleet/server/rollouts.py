@@ -1,11 +1,7 @@
 """Rollouts go on while the server runs: it looks at the devices, and lets more of them go, or takes a release back."""
 
-import asyncio
 import logging
-import sqlite3
-from collections.abc import Callable
 
-from picket_fleet.errors import FleetError
 from picket_fleet.releases.rollout import Phase
 from picket_fleet.server.changes import Changes
 from picket_fleet.store import releases, rolling
@@ -25,22 +21,6 @@ class Rollouts:
         self._database = database
         self._changes = changes
         self._said: tuple[int, Phase, int] | None = None
-
-    async def run(self, clock: Callable[[], float]) -> None:
-        """Look every LOOK_SECONDS, until cancelled; what can't be kept is decided anew the next time."""
-        is_lost = False
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            try:
-                self.look(clock())
-            except (sqlite3.Error, FleetError) as error:
-                if not is_lost:
-                    log.error("rollouts stand still: %s", error)
-                is_lost = True
-            else:
-                if is_lost:
-                    log.warning("rollouts go on")
-                is_lost = False
 
     def look(self, now: float) -> None:
         """Begin what is due, and judge what is under way; says in the log what has become of it."""
