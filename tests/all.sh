@@ -1,15 +1,17 @@
 #!/bin/sh
-# All tests, in two runs side by side: most of the time a test waits for a real server. The argument is the environment's
-# bin folder. What needs a container engine or a network of its own is all in the second run.
+# All tests, in three runs side by side, for most of the time a test waits for a real server: what runs on a device, the
+# fleet, and all of it together. Each run's engine has a folder and a network of its own, and only one run starts it. The
+# argument is the environment's bin folder.
 set -u
 mkdir -p var
-log=var/rooms-tests.log
-"$1"/pytest shared base services simulator >"$log" 2>&1 &
-rooms=$!
-trap 'kill "$rooms" 2>/dev/null' INT TERM
-"$1"/pytest fleet tests
-rest=$?
-wait "$rooms"
-first=$?
-cat "$log"
-[ "$first" -eq 0 ] && [ "$rest" -eq 0 ]
+"$1"/pytest shared services >var/tests-device.log 2>&1 &
+device=$!
+"$1"/pytest fleet tests/fleet >var/tests-fleet.log 2>&1 &
+fleet=$!
+trap 'kill "$device" "$fleet" 2>/dev/null' INT TERM
+"$1"/pytest base simulator tests --ignore=tests/fleet
+failed=$?
+wait "$device" || failed=1
+wait "$fleet" || failed=1
+cat var/tests-device.log var/tests-fleet.log
+exit "$failed"

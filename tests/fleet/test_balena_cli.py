@@ -7,38 +7,13 @@ from pathlib import Path
 import pytest
 
 from picket_fleet.store import keys
-from tests.fleet.town import PROJECT, RUNS, Town
-from tests.servers import balena as tools
+from tests.fleet.project import PROJECT, RUNS
+from tests.fleet.town import Town
+from tests.servers.balena import CommandLine
 from tests.servers.devices import Machine, Site
-from tests.servers.npm import NotInstalledError
 from tests.servers.waiting import wait_for
 
 pytestmark = pytest.mark.slow
-
-SECONDS = 170.0
-
-
-class CommandLine:
-    """balena's command line, logged in to a town."""
-
-    def __init__(self, folder: Path, town: Town) -> None:
-        try:
-            self._tools = tools.install()
-        except NotInstalledError as error:
-            pytest.skip(f"*** balena's command line is left out: {error} ***")
-        self._folder = folder
-        self._settings = {
-            "BALENARC_API_URL": town.address,
-            "BALENARC_BUILDER_URL": town.address,
-            "BALENARC_BALENA_URL": town.address.removeprefix("https://"),
-            "NODE_EXTRA_CA_CERTS": str(town.home.certificate),
-        }
-        with town.database() as database:
-            self("login", "--token", keys.give_out(database, keys.PERSON, "anna"))
-
-    def __call__(self, *words: str, **environment: str) -> str:
-        """Run a command; return what it says."""
-        return tools.balena(self._tools, *words, folder=self._folder, seconds=SECONDS, **self._settings, **environment)
 
 
 @pytest.fixture
@@ -57,7 +32,8 @@ def test_devices_run_what_balena_s_command_line_pushes_and_deploys(
 ) -> None:
     hall = town.join(site.machines[1], "hall")
     hall.start()
-    balena = CommandLine(tmp_path, town)
+    with town.database() as database:
+        balena = CommandLine(tmp_path, town.home, keys.give_out(database, keys.PERSON, "anna"))
     town.commit(PROJECT)
 
     balena("push", "town", "--source", str(town.copy))

@@ -13,7 +13,9 @@ import pytest
 from picket_fleet.home import Configuration, create
 from picket_fleet.store import devices
 from picket_fleet.store.releases import Release
-from tests.fleet.town import COMPOSE, PROJECT, RUNS, SERVICE, Device, Town
+from tests.fleet.device import Device
+from tests.fleet.project import COMPOSE, PROJECT, RUNS, SERVICE
+from tests.fleet.town import Town
 from tests.servers.devices import Site
 from tests.servers.waiting import wait_for
 

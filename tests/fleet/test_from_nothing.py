@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.fleet.town import PROJECT, RUNS, Town
+from tests.fleet.project import PROJECT, RUNS
+from tests.fleet.town import Town
 from tests.servers.devices import Site
 
 pytestmark = pytest.mark.slow

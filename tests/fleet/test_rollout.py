@@ -8,7 +8,9 @@ import msgspec
 import pytest
 
 from picket_fleet.store.releases import Release
-from tests.fleet.town import PROJECT, QUICK, RUNS, SERVICE, Device, Town
+from tests.fleet.device import QUICK, Device
+from tests.fleet.project import PROJECT, RUNS, SERVICE
+from tests.fleet.town import Town
 from tests.servers.devices import Site
 from tests.servers.waiting import wait_for
 

@@ -1,6 +1,5 @@
 """Picket's own gateway asks the fleet's agent, as it asks balena's supervisor."""
 
-import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from picket_fleet.agent.engine import Engine
 from picket_fleet.agent.folder import Folder
 from picket_fleet.agent.supervisor import Status, Supervisor, Tags, key_of
 from picket_gateway.dashboard import visit
+from tests.servers.ports import free_ports
 from tests.servers.waiting import wait_for
 
 pytestmark = pytest.mark.slow
@@ -24,9 +24,7 @@ KEY = key_of("the device's own")
 @pytest.fixture
 def delivered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, dict[str, str]]]:
     """Serve as an agent does; gives the address, and the tags that came to the server."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     monkeypatch.setattr(supervisor, "PORT", port)
     monkeypatch.setattr(supervisor, "address", lambda _engine: "127.0.0.1")
     tags: dict[str, str] = {}

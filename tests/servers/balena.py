@@ -7,10 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from picket_fleet.home import Home
 from tests.servers import npm
+from tests.servers.npm import NotInstalledError
 
 WANTED = Path(__file__).parents[1] / "balena"
 INSTALL_SECONDS = 170
+CALL_SECONDS = 170.0
 
 
 def install() -> Path:
@@ -30,6 +35,39 @@ def judge(tools: Path, compositions: Mapping[str, Any]) -> dict[str, dict[str, A
     )
     verdicts: dict[str, dict[str, Any]] = json.loads(done.stdout)
     return verdicts
+
+
+class CommandLine:
+    """balena's command line, a person of a fleet logged in."""
+
+    def __init__(self, folder: Path, home: Home, token: str) -> None:
+        """Log in to the fleet; leaves tests out where there is no such command line."""
+        try:
+            self._tools = install()
+        except NotInstalledError as error:
+            pytest.skip(f"*** balena's command line is left out: {error} ***")
+        self._folder = folder
+        address = home.configuration.address
+        self._settings = {
+            "BALENARC_API_URL": address,
+            "BALENARC_BUILDER_URL": address,
+            "BALENARC_BALENA_URL": address.removeprefix("https://"),
+            "NODE_EXTRA_CA_CERTS": str(home.certificate),
+        }
+        self("login", "--token", token)
+
+    def __call__(self, *words: str, **environment: str) -> str:
+        """Run a command; return what it says, raise AssertionError when it fails."""
+        settings = {**self._settings, **environment}
+        return balena(self._tools, *words, folder=self._folder, seconds=CALL_SECONDS, **settings)
+
+    def refused(self, *words: str) -> str:
+        """Run a command that is to fail; return what it says."""
+        try:
+            said = self(*words)
+        except AssertionError as error:
+            return str(error)
+        raise AssertionError(f"it was not refused: {said}")
 
 
 def balena(tools: Path, *words: str, folder: Path, seconds: float, **environment: str) -> str:

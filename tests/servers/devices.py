@@ -12,27 +12,22 @@ run sweeps. It needs root.
 import fcntl
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-import docker
-from docker.errors import DockerException
-from requests.exceptions import RequestException
-
-from tests.servers.packages import install_packages
+from tests.servers import busybox, packages
+from tests.servers.dockerd import PACKAGES, Dockerd
+from tests.servers.packages import SBIN
 from tests.servers.waiting import wait_for
 
-PACKAGES = {"dockerd": "docker.io", "iptables": "iptables", "ip": "iproute2", "nsenter": "util-linux", "git": "git"}
-BUSYBOX = "busybox-static"
-SBIN = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/local/sbin"
 SITES = 200
-START_SECONDS = 60
 STOP_SECONDS = 40
+APART = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
 class Site:
@@ -97,17 +92,15 @@ class Site:
             _ip("link", "delete", self.name)
 
 
-class Machine:
+class Machine(Dockerd):
     """A machine of a site, and its engine."""
 
     def __init__(self, site: Site, folder: Path, namespace: str, address: str) -> None:
         """Stand for it; `Site.machine` makes one."""
-        self.site, self.folder, self.namespace, self.address = site, folder, namespace, address
-        self.socket = folder / "docker.sock"
-        self.host = f"unix://{self.socket}"
-        self.root = folder / "data"
-        self.pid = 0  # whose end is that of all that the engine began
-        self._process: subprocess.Popen[bytes] | None = None
+        self.site, self.namespace, self.address = site, namespace, address
+        self._network = ("nsenter", f"--net=/run/netns/{namespace}")
+        options = ("--bip", "172.31.0.1/24", "--exec-opt", "native.cgroupdriver=cgroupfs")
+        super().__init__(folder, *options, "--cgroup-parent", f"/{namespace}", inside=(*self._network, *APART))
 
     def plug_in(self, disk_megabytes: int) -> None:
         """Connect it with the bridge, and give it a disk."""
@@ -126,69 +119,23 @@ class Machine:
         if disk_megabytes:
             _run("mount", "-t", "tmpfs", "-o", f"size={disk_megabytes}m", self.namespace, str(self.folder))
 
-    def start(self) -> None:
-        """Start the engine, unless it runs, and wait until it answers."""
-        if self.is_down:
-            self.begin()
-        wait_for(f"the engine of {self.folder.name}", self.answers, START_SECONDS)
-
-    def begin(self) -> None:
-        """Start the engine."""
-        # After a power cut these would be taken for those of a running one; on a machine they are in memory.
-        shutil.rmtree(self.folder / "exec", ignore_errors=True)
-        (self.folder / "dockerd.pid").unlink(missing_ok=True)
-        (self.folder / "daemon.json").write_text("{}\n")
-        dockerd = [
-            *("dockerd", "--host", self.host, "--data-root", str(self.root), "--exec-root", f"{self.folder}/exec"),
-            *("--pidfile", f"{self.folder}/dockerd.pid", "--config-file", f"{self.folder}/daemon.json"),
-            *("--storage-driver", "overlay2", "--log-level", "warn", "--bip", "172.31.0.1/24"),
-            *("--exec-opt", "native.cgroupdriver=cgroupfs", "--cgroup-parent", f"/{self.namespace}"),
-        ]
-        apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        with (self.folder / "dockerd.log").open("ab") as log:
-            self._process = self.popen(*apart, *dockerd, stdout=log, stderr=log)
-        self.pid = self._process.pid
-
-    def answers(self) -> bool:
-        """Tell whether the engine answers; fails when it has ended."""
-        assert not self.is_down, f"dockerd ended: {self.log()[-1500:]}"
-        with suppress(DockerException, RequestException), self.docker() as api:
-            return bool(api.ping())
-        return False
-
     @property
-    def is_down(self) -> bool:
-        """Tell whether the engine does not run."""
-        return self._process is None or self._process.poll() is not None
-
-    def docker(self) -> "Api":
-        """Return a client of the engine: a context manager."""
-        return Api(base_url=self.host, version="auto", timeout=60)
+    def pid(self) -> int:
+        """Return the process id of the engine, whose end is that of all that it began."""
+        assert self._process
+        [pid] = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        return int(pid)
 
     def cut_power(self) -> None:
         """End the engine, and all that it runs, at once."""
-        if self._process:
-            self._process.kill()
+        if not self.is_down:
+            os.kill(self.pid, signal.SIGKILL)
         self.wait_for_the_end()
 
     def wait_for_the_end(self) -> None:
         """Wait until somebody has cut the power, and nothing is left."""
         if self._process:
             self._process.wait(STOP_SECONDS)
-            self._process = None
-        wait_for("the last process", lambda: not _processes_of_cgroup(self.namespace), STOP_SECONDS)
-
-    def stop(self) -> None:
-        """End the engine as a shutdown does."""
-        if self._process and self._process.poll() is None:
-            children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-            for child in children:
-                os.kill(int(child), signal.SIGTERM)
-            try:
-                self._process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-        self.wait_for_the_end()
 
     def wipe(self) -> None:
         """Start it anew, with an empty disk."""
@@ -205,56 +152,34 @@ class Machine:
 
     def popen(self, *words: str, **options: Any) -> "subprocess.Popen[bytes]":
         """Start a program that is on this machine's network; its process id is the program's own."""
-        command = ["nsenter", f"--net=/run/netns/{self.namespace}", *words]
-        environment = {**os.environ, "PATH": SBIN, **options.pop("env", {})}
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment, **options)
+        environment = {**os.environ, "PATH": SBIN}
+        return subprocess.Popen([*self._network, *words], stdin=subprocess.DEVNULL, env=environment, **options)
+
+    def starter(self, program: str) -> Path:
+        """Write a script that runs a program on this machine's network, for those who can start but one file."""
+        script = self.folder / Path(program).name
+        script.write_text(f'#!/bin/sh\nexec {shlex.join([*self._network, program])} "$@"\n')
+        script.chmod(0o755)
+        return script
 
     def received_bytes(self) -> int:
         """Return what its network card has received so far, headers and all."""
         return int(Path(f"/sys/class/net/{self._card}/statistics/tx_bytes").read_text())
-
-    def log(self) -> str:
-        """Return what the engine said."""
-        return (self.folder / "dockerd.log").read_text(errors="replace")
 
     @property
     def _card(self) -> str:
         return f"v{self.namespace}"
 
 
-class Api(docker.APIClient):
-    """Docker's client, as a context manager; tests ask an engine by other means than the agent does."""
-
-    def __enter__(self) -> "Api":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def all_containers(self) -> list[Mapping[str, Any]]:
-        """Return everything that the engine says of its containers."""
-        return [self.inspect_container(entry["Id"]) for entry in self.containers(all=True)]
-
-
 def missing() -> str:
     """Install what machines need, where this user may; return what is still missing, for people."""
-    lacking = _lacking()
-    install_packages(lacking)
-    if lacking := _lacking():
-        return f"{', '.join(lacking)} not installed"
-    return "" if os.geteuid() == 0 else "engines and network namespaces need root"
-
-
-def busybox() -> Path:
-    """Return a busybox that needs no library."""
-    return Path(shutil.which("busybox", path=SBIN) or "/bin/busybox")
+    needs_root = "" if os.geteuid() == 0 else "engines and network namespaces need root"
+    return packages.missing(_lacking) or needs_root
 
 
 def _lacking() -> list[str]:
     """Name Debian's packages of programs that are not here."""
-    found = [package for program, package in PACKAGES.items() if not shutil.which(program, path=SBIN)]
-    is_static = busybox().exists() and b"/ld-linux" not in busybox().read_bytes()[:4096]
-    return found if is_static else [*found, BUSYBOX]
+    return [*packages.lacking({**PACKAGES, "nsenter": "util-linux", "git": "git"}), *busybox.lacking()]
 
 
 def _end(namespace: str) -> None:

@@ -4,23 +4,25 @@ It has its own data, process id, socket and bridge, is no service of the system,
 root. Where an engine answers already (`DOCKER_HOST`, or the default socket), the tests use that one and start none.
 """
 
+import fcntl
+import itertools
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from zlib import crc32
 
+import pytest
+
 from base.images.development import compose
-from tests.servers.packages import install_packages
+from tests.servers.dockerd import PACKAGES, Dockerd
+from tests.servers.packages import SBIN, lacking, missing
 from tests.servers.waiting import wait_for
 
-PACKAGES = {"dockerd": "docker.io", "iptables": "iptables", "ip": "iproute2", "debootstrap": "debootstrap"}
-SBIN = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/local/sbin"
-START_SECONDS = 60
 STOP_SECONDS = 40
 
 
@@ -30,66 +32,66 @@ def folder_of(tree: Path) -> Path:
     return cache / "picket" / f"engine-{crc32(bytes(tree.absolute())):08x}"
 
 
-class Engine:
-    """dockerd in a folder."""
+class Engine(Dockerd):
+    """dockerd on this host's own network, which whoever knows its folder may start and stop."""
 
     def __init__(self, folder: Path) -> None:
         """Stand for the engine of a folder; nothing runs yet."""
-        self.folder = folder.absolute()
-        self.socket = self.folder / "docker.sock"
-        self.host = f"unix://{self.socket}"
-        self._pidfile = self.folder / "dockerd.pid"
-        mark = crc32(bytes(self.folder))
+        mark = crc32(bytes(folder.absolute()))
         self._bridge = f"picket{mark:08x}"
         self._address = f"10.{200 + mark % 50}.{mark >> 8 & 0xFF}.1/24"
+        super().__init__(folder, "--bridge", self._bridge)
 
     def start(self) -> None:
         """Start it unless it runs, and wait until it answers; raises AssertionError with the end of its log."""
-        if answers(self.host):
+        if self.answers():
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        # What a killed engine left there would be taken for a running one.
-        shutil.rmtree(self.folder / "exec", ignore_errors=True)
-        self._pidfile.unlink(missing_ok=True)
-        (self.folder / "daemon.json").write_text("{}\n")
         # Two engines on one bridge would give out the same addresses.
-        _run("ip", "link", "add", self._bridge, "type", "bridge")
-        _run("ip", "address", "add", self._address, "dev", self._bridge)
-        _run("ip", "link", "set", self._bridge, "up")
-        command = [
-            *(str(shutil.which("dockerd", path=SBIN)), "--host", self.host),
-            *("--data-root", str(self.folder / "data"), "--exec-root", str(self.folder / "exec")),
-            *("--pidfile", str(self._pidfile), "--config-file", str(self.folder / "daemon.json")),
-            *("--bridge", self._bridge, "--storage-driver", "overlay2", "--log-level", "warn"),
-        ]
-        with (self.folder / "dockerd.log").open("ab") as log:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=_environment()
-            )
+        _ip("link", "add", self._bridge, "type", "bridge")
+        _ip("address", "add", self._address, "dev", self._bridge)
+        _ip("link", "set", self._bridge, "up")
+        super().start()
 
-        def up() -> bool:
-            assert process.poll() is None, f"dockerd ended: {self._log()[-1500:]}"
-            return answers(self.host)
-
-        wait_for("the engine", up, START_SECONDS)
-
-    def stop(self, number: int = signal.SIGTERM) -> None:
+    def stop(self) -> None:
         """End it, and wait for that; containers end with it."""
         with suppress(OSError, ValueError):
             pid = int(self._pidfile.read_text())
-            os.kill(pid, number)
+            os.kill(pid, signal.SIGTERM)
             wait_for("the engine's end", lambda: _gone(pid), STOP_SECONDS)
-        _run("ip", "link", "delete", self._bridge)
-
-    def _log(self) -> str:
-        return (self.folder / "dockerd.log").read_text(errors="replace")
+        _ip("link", "delete", self._bridge)
 
 
-def answers(host: str | None = None) -> bool:
-    """Tell whether an engine answers at `host`, or where the client would look for one."""
-    environment = {**os.environ, **({"DOCKER_HOST": host} if host else {})}
+@contextmanager
+def running(tree: Path) -> Iterator[Engine]:
+    """Run a tree's own engine; leaves tests out where that can't be."""
+    if lacks := install():
+        pytest.skip(f"*** WHAT NEEDS A DOCKER ENGINE IS LEFT OUT: {lacks} ***")
+    with _reserved(folder_of(tree)) as folder:
+        engine = Engine(folder)
+        engine.start()
+        yield engine
+        engine.stop()
+
+
+@contextmanager
+def _reserved(folder: Path) -> Iterator[Path]:
+    """Reserve a folder, or the next one where another run of the same tree's tests has it, until that run has ended."""
+    for number in itertools.count(1):
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                folder = folder.with_suffix(f".{number}")
+                continue
+            yield folder
+            return
+
+
+def answers() -> bool:
+    """Tell whether an engine answers where Docker's command line looks for one."""
     try:
-        done = subprocess.run(["docker", "version"], env=environment, capture_output=True, check=False, timeout=20)
+        done = subprocess.run(["docker", "version"], capture_output=True, check=False, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
@@ -97,25 +99,17 @@ def answers(host: str | None = None) -> bool:
 
 def install() -> str:
     """Install what an engine needs, where this user may; return what is still missing, for people."""
-    install_packages(lacking())
-    if missing := lacking():
-        return f"{', '.join(missing)} not installed"
-    return "" if os.geteuid() == 0 else "starting an engine needs root"
+    return missing(_lacking) or ("" if os.geteuid() == 0 else "starting an engine needs root")
 
 
-def lacking() -> list[str]:
-    """Name Debian's packages of programs that are not here."""
-    missing = [package for program, package in PACKAGES.items() if not shutil.which(program, path=SBIN)]
-    return missing if compose() else [*missing, "docker-compose"]
+def _lacking() -> list[str]:
+    found = lacking({**PACKAGES, "debootstrap": "debootstrap"})
+    return found if compose() else [*found, "docker-compose"]
 
 
-def _run(*words: str) -> None:
-    """Run a command that may find its work done."""
-    subprocess.run(words, env=_environment(), capture_output=True, check=False)
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PATH": SBIN}
+def _ip(*words: str) -> None:
+    """Run an `ip` command that may find its work done."""
+    subprocess.run(["ip", *words], env={**os.environ, "PATH": SBIN}, capture_output=True, check=False)
 
 
 def _gone(pid: int) -> bool:
@@ -127,8 +121,8 @@ def _gone(pid: int) -> bool:
 if __name__ == "__main__":
     action, engine = sys.argv[1], Engine(Path(sys.argv[2]))
     if action == "start":
-        if missing := install():
-            sys.exit(f"no engine can be started: {missing}")
+        if lacks := install():
+            sys.exit(f"no engine can be started: {lacks}")
         began = time.monotonic()
         engine.start()
         print(f"export DOCKER_HOST={engine.host}  # after {time.monotonic() - began:.1f} s")  # noqa: T201

@@ -3,12 +3,30 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 POLICY = Path("/usr/sbin/policy-rc.d")
+SBIN = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/local/sbin"  # a PATH that has what only root needs
+
+
+def find(program: str) -> str:
+    """Return the path of a program, root's ones too; empty when it is not here."""
+    return shutil.which(program, path=SBIN) or ""
+
+
+def lacking(packages: Mapping[str, str]) -> list[str]:
+    """Return the packages of those programs that are not here."""
+    return [package for program, package in packages.items() if not find(program)]
+
+
+def missing(look: Callable[[], list[str]]) -> str:
+    """Install the packages that `look` finds lacking; return what is missing then, for people."""
+    install_packages(look())
+    still = look()
+    return f"{', '.join(still)} not installed" if still else ""
 
 
 def install_packages(names: Sequence[str]) -> None:

@@ -5,16 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from fleet.tests.agent.agent import AgentProcess, wait_for
+from fleet.tests.agent.engine import DeviceEngine
+from fleet.tests.agent.world import SLEEP, Service, World
 from picket_fleet.store import devices, variables
 from picket_fleet.store.releases import Release
 from picket_fleet.store.variables import Variable
 
-from .conftest import SLEEP, AgentProcess, DockerEngine, Service, World, wait_for
-
 pytestmark = pytest.mark.slow
 
 
-def test_a_fresh_device_comes_to_run_the_release(world: World, agent: AgentProcess, engine: DockerEngine) -> None:
+def test_a_fresh_device_comes_to_run_the_release(world: World, agent: AgentProcess, engine: DeviceEngine) -> None:
     release = world.publish(
         hub=Service(compose={"volumes": ["state:/data"], "environment": {"COLOUR": "red"}}),
         web=Service("echo the web is up; " + SLEEP, compose={"depends_on": ["hub"]}),
@@ -35,7 +36,7 @@ def test_a_fresh_device_comes_to_run_the_release(world: World, agent: AgentProce
 
 
 def test_a_changed_line_replaces_that_service_alone_and_comes_as_a_delta(
-    world: World, agent: AgentProcess, engine: DockerEngine
+    world: World, agent: AgentProcess, engine: DeviceEngine
 ) -> None:
     first = world.publish(hub=Service(), web=Service())
     agent.start()
@@ -52,7 +53,7 @@ def test_a_changed_line_replaces_that_service_alone_and_comes_as_a_delta(
     assert agent.memory()["VmHWM"] < 64
 
 
-def test_a_variable_replaces_what_has_it(world: World, agent: AgentProcess, engine: DockerEngine) -> None:
+def test_a_variable_replaces_what_has_it(world: World, agent: AgentProcess, engine: DeviceEngine) -> None:
     release = world.publish(hub=Service(), web=Service())
     agent.start()
     before = agent.settles_on(release)
@@ -66,7 +67,7 @@ def test_a_variable_replaces_what_has_it(world: World, agent: AgentProcess, engi
 
 
 def test_a_service_that_is_gone_from_the_release_goes_and_its_volume_stays(
-    world: World, agent: AgentProcess, engine: DockerEngine
+    world: World, agent: AgentProcess, engine: DeviceEngine
 ) -> None:
     agent.start()
     agent.settles_on(world.publish(hub=Service(), old=Service(compose={"volumes": ["state:/data"]})))
@@ -149,7 +150,7 @@ def test_it_shows_which_device_it_is_when_asked_and_not_again_when_it_is_started
     assert world.log(agent.device).count("This is the device") == 1
 
 
-def test_a_device_starts_without_its_server(world: World, agent: AgentProcess, engine: DockerEngine) -> None:
+def test_a_device_starts_without_its_server(world: World, agent: AgentProcess, engine: DeviceEngine) -> None:
     release = world.publish(web=Service())
     agent.start()
     running = agent.settles_on(release)
@@ -164,7 +165,7 @@ def test_a_device_starts_without_its_server(world: World, agent: AgentProcess, e
 
 
 def test_services_reach_each_other_by_the_networks_they_share(
-    world: World, agent: AgentProcess, engine: DockerEngine
+    world: World, agent: AgentProcess, engine: DeviceEngine
 ) -> None:
     both = {"front": {"aliases": ["shop"]}, "back": {}}
     serve = "echo hello > /tmp/index.html; exec busybox httpd -f -p 80 -h /tmp"
@@ -187,7 +188,7 @@ def test_services_reach_each_other_by_the_networks_they_share(
     wait_for("all to be answered", lambda: world.log(agent.device).count("hello") == 3)
 
 
-def test_a_network_of_other_addresses_is_made_anew(world: World, agent: AgentProcess, engine: DockerEngine) -> None:
+def test_a_network_of_other_addresses_is_made_anew(world: World, agent: AgentProcess, engine: DeviceEngine) -> None:
     def release(subnet: str) -> Release:
         return world.publish({"default": {"ipam": {"config": [{"subnet": subnet}]}}}, web=Service())
 
@@ -202,7 +203,7 @@ def test_a_network_of_other_addresses_is_made_anew(world: World, agent: AgentPro
 
 @pytest.mark.parametrize("strategy", ["download-then-kill", "kill-then-download", "delete-then-download", "hand-over"])
 def test_each_strategy_ends_with_the_new_release(
-    world: World, agent: AgentProcess, engine: DockerEngine, strategy: str
+    world: World, agent: AgentProcess, engine: DeviceEngine, strategy: str
 ) -> None:
     labels = {"io.balena.update.strategy": strategy, "io.balena.update.handover-timeout": "500"}
     first = world.publish(hub=Service(), web=Service(compose={"labels": labels}))
@@ -218,7 +219,7 @@ def test_each_strategy_ends_with_the_new_release(
 
 
 def test_hand_over_lets_the_old_one_go_when_the_new_one_says_so(
-    world: World, agent: AgentProcess, engine: DockerEngine
+    world: World, agent: AgentProcess, engine: DeviceEngine
 ) -> None:
     labels = {"io.balena.update.strategy": "hand-over", "io.balena.update.handover-timeout": "50000"}
     first = world.publish(web=Service(compose={"labels": labels}))
@@ -236,7 +237,7 @@ def test_hand_over_lets_the_old_one_go_when_the_new_one_says_so(
 
 
 def test_a_lock_holds_the_update_back_and_the_download_not(
-    world: World, agent: AgentProcess, engine: DockerEngine
+    world: World, agent: AgentProcess, engine: DeviceEngine
 ) -> None:
     first = world.publish(hub=Service(), web=Service())
     agent.start()
@@ -290,6 +291,6 @@ def test_an_idle_agent_is_small(world: World, agent: AgentProcess) -> None:
     assert agent.memory()["VmRSS"] < 40, agent.memory()
 
 
-def _environment(engine: DockerEngine, service: str) -> set[str]:
+def _environment(engine: DeviceEngine, service: str) -> set[str]:
     container = engine.containers().get(service)
     return set(engine.api.get(f"/containers/{container.id}/json")["Config"]["Env"]) if container else set()

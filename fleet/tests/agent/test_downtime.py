@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from fleet.tests.agent.agent import AgentProcess, wait_for
+from fleet.tests.agent.engine import DeviceEngine
+from fleet.tests.agent.world import SLEEP, Service, World
 from picket_fleet.agent import downtime
 from picket_fleet.agent.downtime import Downtimes
 from picket_fleet.agent.folder import Folder
@@ -13,8 +16,6 @@ from picket_fleet.agent.gate import Watched
 from picket_fleet.agent.locks import LOCK
 from picket_fleet.agent.plan import Container
 from picket_fleet.store import devices
-
-from .conftest import SLEEP, AgentProcess, DockerEngine, Service, World, wait_for
 
 STARTING = Container("id", "relay_1", "relay", "0" * 64, "c", "running", "always", health="starting")
 
@@ -36,7 +37,7 @@ def test_it_lasts_from_the_stop_until_the_successor_is_well(tmp_path: Path) -> N
 def test_an_update_tells_for_how_long_the_service_was_away(
     world: World,
     agent: AgentProcess,
-    engine: DockerEngine,  # noqa: ARG001
+    engine: DeviceEngine,  # noqa: ARG001
 ) -> None:
     agent.start()
     agent.settles_on(world.publish(hub=Service(), web=Service()))
@@ -50,7 +51,7 @@ def test_an_update_tells_for_how_long_the_service_was_away(
 
 
 @pytest.mark.slow
-def test_a_lock_that_lasts_is_reported(world: World, agent: AgentProcess, engine: DockerEngine) -> None:  # noqa: ARG001
+def test_a_lock_that_lasts_is_reported(world: World, agent: AgentProcess, engine: DeviceEngine) -> None:  # noqa: ARG001
     agent.start()
     agent.settles_on(world.publish(web=Service()))
     lock = agent.folder / "locks" / "1" / "web" / LOCK

@@ -4,14 +4,16 @@ import hashlib
 import json
 import secrets
 import signal
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from fleet.tests.agent.agent import AgentProcess, wait_for
+from fleet.tests.agent.engine import DeviceEngine
+from fleet.tests.agent.world import SLEEP, Service, World
 from picket_fleet.agent.sweep import sweep
 from picket_fleet.errors import FleetError
-
-from .conftest import SLEEP, AgentProcess, DockerEngine, Service, World, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +24,7 @@ MOMENTS = [
     ("after", "record"),
     ("after", "clean"),
 ]
-CRASHES = "sleep 0.2; exit 3"
+CRASHES = "exit 3"
 
 
 @pytest.mark.parametrize(("when", "step"), MOMENTS)
@@ -47,12 +49,12 @@ def test_a_killed_agent_takes_up_where_it_was(world: World, agent: AgentProcess,
 
 
 def test_a_killed_engine_is_waited_for_and_what_it_left_is_swept(
-    world: World, agent: AgentProcess, engine: DockerEngine
+    world: World, agent: AgentProcess, engine: DeviceEngine
 ) -> None:
     first = world.publish(hub=Service(), web=Service())
     agent.start()
     agent.settles_on(first)
-    overlays = engine.folder / "data" / "overlay2"
+    overlays = engine.machine.root / "overlay2"
     before = len(list(overlays.iterdir()))
     big = {f"big{number}": secrets.token_bytes(8 << 20) for number in range(4)}
 
@@ -60,18 +62,18 @@ def test_a_killed_engine_is_waited_for_and_what_it_left_is_swept(
     wait_for(
         "the load", lambda: agent.read("progress").get("step") == "load" and len(list(overlays.iterdir())) > before
     )
-    engine.kill()
-    left = sweep(engine.folder / "data")
-    engine.start()
+    engine.machine.cut_power()
+    left = sweep(engine.machine.root)
+    engine.machine.start()
     running = agent.settles_on(second)
 
     assert left
     assert running.keys() == {"hub", "web"}
 
 
-def test_nothing_is_swept_while_the_engine_runs(engine: DockerEngine) -> None:
+def test_nothing_is_swept_while_the_engine_runs(engine: DeviceEngine) -> None:
     with pytest.raises(FleetError, match="the engine runs"):
-        sweep(engine.folder / "data")
+        sweep(engine.machine.root)
 
 
 def test_a_damaged_delta_is_told_once_and_the_layers_come(world: World, agent: AgentProcess) -> None:
@@ -86,7 +88,7 @@ def test_a_damaged_delta_is_told_once_and_the_layers_come(world: World, agent: A
     assert world.layers_of(second)[-1] in world.layers_asked()
 
 
-def test_a_damaged_layer_at_the_server_is_not_taken(world: World, agent: AgentProcess, engine: DockerEngine) -> None:
+def test_a_damaged_layer_at_the_server_is_not_taken(world: World, agent: AgentProcess, engine: DeviceEngine) -> None:
     first = world.publish(web=Service())
     agent.start()
     before = agent.settles_on(first)
@@ -105,12 +107,12 @@ def test_a_damaged_layer_at_the_server_is_not_taken(world: World, agent: AgentPr
 
 
 def test_a_damaged_layer_of_the_engine_does_not_hold_the_update_back(
-    world: World, agent: AgentProcess, engine: DockerEngine
+    world: World, agent: AgentProcess, engine: DeviceEngine
 ) -> None:
     first = world.publish(web=Service(more={"text": b"".join(b"%d bottles\n" % n for n in range(3000))}))
     agent.start()
     agent.settles_on(first)
-    [text] = [file for file in (engine.folder / "data/overlay2").glob("*/diff/text") if file.is_file()]
+    [text] = [file for file in (engine.machine.root / "overlay2").glob("*/diff/text") if file.is_file()]
     data = bytearray(text.read_bytes())
     data[7] ^= 1
     text.write_bytes(data)
@@ -122,7 +124,7 @@ def test_a_damaged_layer_of_the_engine_does_not_hold_the_update_back(
 
 
 def test_a_release_that_somebody_else_signed_is_left_alone(
-    world: World, agent: AgentProcess, engine: DockerEngine
+    world: World, agent: AgentProcess, engine: DeviceEngine
 ) -> None:
     first = world.publish(web=Service())
     agent.start()
@@ -183,7 +185,7 @@ def test_a_first_release_that_crashes_is_tried_on(world: World, agent: AgentProc
     agent.settles_on(world.publish(web=Service()))
 
 
-def test_a_download_that_breaks_off_is_resumed(world: World, agent: AgentProcess, engine: DockerEngine) -> None:
+def test_a_download_that_breaks_off_is_resumed(world: World, agent: AgentProcess, engine: DeviceEngine) -> None:
     first = world.publish(web=Service())
     agent.start()
     before = agent.settles_on(first)
@@ -202,7 +204,7 @@ def test_a_download_that_breaks_off_is_resumed(world: World, agent: AgentProcess
 
 
 def test_a_full_disk_is_told_and_the_old_release_runs_on(
-    world: World, agent: AgentProcess, engine: DockerEngine
+    world: World, agent: AgentProcess, engine: DeviceEngine
 ) -> None:
     first = world.publish(web=Service())
     agent.start()
@@ -230,7 +232,7 @@ def test_a_full_disk_is_told_and_the_old_release_runs_on(
     ],
 )
 def test_a_server_that_is_not_to_be_believed_changes_nothing(
-    world: World, agent: AgentProcess, engine: DockerEngine, wrong: dict[str, str]
+    world: World, agent: AgentProcess, engine: DeviceEngine, wrong: dict[str, str]
 ) -> None:
     first = world.publish(web=Service())
     agent.start()
@@ -244,3 +246,22 @@ def test_a_server_that_is_not_to_be_believed_changes_nothing(
 
     assert engine.containers()["web"].id == before["web"].id
     assert agent.device.key not in agent.log()
+
+
+def test_an_engine_that_does_not_answer_is_told(world: World, agent: AgentProcess, engine: DeviceEngine) -> None:
+    release = world.publish(web=Service())
+    agent.start()
+    agent.settles_on(release)
+    wait_for("the report", lambda: world.status(agent.device, release).get("update_status") == "done")
+
+    engine.machine.cut_power()
+    said = wait_for("the trouble", lambda: _aborted(world.status(agent.device, release)))
+    engine.machine.start()
+    wait_for("the report", lambda: world.status(agent.device, release).get("update_status") == "done")
+
+    assert "does not answer" in said["reason"]
+    assert said["services"]["web"]["status"] == "unknown"
+
+
+def _aborted(status: dict[str, Any]) -> dict[str, Any] | None:
+    return status if status.get("update_status") == "aborted" else None

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from fleet.tests.agent.world import World
 from picket_fleet.agent import command
 from picket_fleet.agent.device import read
 from picket_fleet.agent.units import units
 from picket_fleet.errors import FleetError
 from picket_fleet.store import devices, keys
-
-from .conftest import World
 
 pytestmark = pytest.mark.slow
 

@@ -95,6 +95,17 @@ def test_a_tag_that_the_server_does_not_take_is_not_tried_for_ever(tmp_path: Pat
     assert server.tags == {}
 
 
+def test_a_tag_is_delivered_though_the_disk_takes_nothing(tmp_path: Path) -> None:
+    server = FakeServer()
+    asked, tags = supervisor(tmp_path, server)
+    (tmp_path / ".tags.json.new").mkdir()  # where it would be written
+
+    assert asked.answer("PATCH", "/v2/device/tags", f"Bearer {KEY}", b'{"picket_health": "ok"}')[0] == 202
+    tags.deliver()
+
+    assert server.tags == {"picket_health": "ok"}
+
+
 @pytest.mark.parametrize(
     ("labels", "has_it"),
     [

@@ -18,7 +18,7 @@ from tests.servers.devices import Site
 from tests.servers.mqtt import Observer
 from tests.servers.waiting import wait_for
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent
 LINE = "services/automation/src/picket_automation/service.py"
 USER = ("home", "a password of the tests")
 SECONDS = 300.0
@@ -85,11 +85,12 @@ def test_on_a_device_a_walk_becomes_one_event_and_turns_the_light_on(town: Town)
 
 
 def take_over_the_tree(copy: Path) -> None:
-    """Copy what git has of the tree, and what this machine needs to build it, with simulated chips."""
-    from base.images.development import composition
+    """Copy what git has of the tree or would take, and what this machine needs to build it, with simulated chips."""
+    from base.images.development import SHARED, composition
     from tests.servers.containers import arguments
 
-    listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, check=True).stdout
+    words = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    listed = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, check=True).stdout
     names = [name for name in listed.decode().split("\0") if name and (ROOT / name).is_file()]
     wheels = [str(file.relative_to(ROOT)) for file in (ROOT / "var" / "wheels").glob("*.*")]
     for name in [*names, *wheels]:
@@ -102,5 +103,9 @@ def take_over_the_tree(copy: Path) -> None:
         if built := release["services"].get(service, {}).get("build"):
             described["build"] = {**built, "args": {**arguments(), **built["args"]}}
             described.pop("image")
+        # The agent makes plain volumes: what the simulator shares by others, its ports and files, is not plugged in.
+        described["volumes"] = [volume for volume in described.get("volumes", []) if volume not in SHARED]
+        asked = described["environment"].items()
+        described["environment"] = {name: value for name, value in asked if not value.startswith("/data/sim/")}
     simulated["mosquitto"]["ports"] = ["1883:1883"]
     (copy / "docker-compose.yml").write_text(yaml.safe_dump({**release, "services": simulated}, sort_keys=False))
