@@ -62,9 +62,9 @@ def command(observer: Observer, number: str, payload: str) -> dict[str, object]:
 
 def walk(release: Containers, observer: Observer) -> str:
     """Let somebody walk through the quiet hall and return the id of the event that came of it."""
-    for what in ("input/hall", "output/light"):
-        topic = f"picket/demo/{what}/state"
-        wait_for(f"{topic} OFF", lambda topic=topic: (said := observer.on(topic)) and said[-1].text == "OFF", 30)
+    wait_for("a quiet hall", lambda: (said := release.journal("input.state.hall")) and said[-1]["motion"] == "OFF", 30)
+    light = "picket/demo/output/light/state"
+    wait_for("a dark light", lambda: (said := observer.on(light)) and said[-1].text == "OFF", 30)
     observer.heard.clear()
     release.simulate("walk", "hall")
     event = observer.wait("picket/demo/event", seconds=30)
