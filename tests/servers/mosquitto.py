@@ -23,7 +23,7 @@ class Mosquitto:
     def __init__(self, folder: Path, port: int, *settings: str) -> None:
         """Keep everything in `folder`; nothing runs yet."""
         self.port = port
-        # A client that is slow, as on a busy machine, is to miss nothing: by itself it would what is over 1,000.
+        # A client that is slow, as on a busy machine, is to miss nothing: by itself it drops what is over 1,000.
         self.settings = ["allow_anonymous true", "max_queued_messages 0", *settings]
         self.process: subprocess.Popen[bytes] | None = None
         self._folder = folder
