@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from fleet.tests.page.conftest import Client, Nobody
+from fleet.tests.page.client import Client
+from fleet.tests.page.seen_house import Nobody
 from fleet.tests.server.conftest import serving
 from picket_fleet.build import log
 from picket_fleet.page import routes

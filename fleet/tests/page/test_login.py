@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fleet.tests.page.conftest import Client
+from fleet.tests.page.client import Client
 from fleet.tests.server.conftest import serving
 from picket_fleet.page import files, routes
 from picket_fleet.page.throttle import TRIES, Throttle

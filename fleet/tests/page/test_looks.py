@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fleet.tests.page.conftest import House
+from fleet.tests.page.seen_house import House
 from picket_fleet.store import devices, keys, releases, variables
 
 pytestmark = pytest.mark.slow

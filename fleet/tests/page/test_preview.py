@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from fleet.tests import pushing
-from fleet.tests.page.conftest import SERVICES, Client, House
+from fleet.tests.page.client import Client
+from fleet.tests.page.seen_house import SERVICES, House
 from fleet.tests.server.conftest import serving
 from picket_fleet.cli import main
 from picket_fleet.page import routes

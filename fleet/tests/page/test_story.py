@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from fleet.tests.page.conftest import Looking, installed_chromium, launched
+from fleet.tests.page.chromium import Looking, installed_chromium, launched
 from tests.conftest import site  # noqa: F401
 from tests.fleet.conftest import builder  # noqa: F401
 from tests.fleet.project import PROJECT
