@@ -1,4 +1,3 @@
-import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -6,6 +5,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from picket_base.reachability import reach
+from tests.servers.ports import free_ports
 
 
 class Refuses(BaseHTTPRequestHandler):
@@ -30,8 +30,7 @@ def test_a_page_that_is_not_there_still_answers(web: int) -> None:
 
 
 def test_a_port_that_listens_answers_and_one_that_does_not_is_said_with_its_reason(web: int) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
 
     assert "answers after" in reach(f"127.0.0.1:{web}")
     assert reach(f"127.0.0.1:{port}") == f"127.0.0.1:{port} can't be reached: Connection refused"

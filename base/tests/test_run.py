@@ -17,12 +17,8 @@ mqtt: {{port: {3}}}
 
 
 def configuration(folder: Path) -> Path:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(4)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
     file = folder / "picket.yaml"
-    file.write_text("device: demo\n" + PORTS.format(*ports))
+    file.write_text("device: demo\n" + PORTS.format(*free_ports(4)))
     return file
 
 

@@ -152,7 +152,7 @@ class Guarded(Release):
                 asked.append(self.pulse("horn", 0.1))
             return False
 
-        wait_for(f"a pulse that works; {self.tail()}", accepted, seconds)
+        wait_for("a pulse that works", accepted, seconds, tail=self.tail)
         wait_for("the pulse's end", lambda: not self.on_now())
 
     def ask_chip(self) -> Any:

@@ -8,10 +8,10 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-def wait_for(what: str, look: Callable[[], Found], seconds: float = 15.0) -> Found:
-    """Look again and again until something is found, and return it; fails by name when time is up."""
+def wait_for(what: str, look: Callable[[], Found], seconds: float = 15.0, tail: Callable[[], str] = str) -> Found:
+    """Look again and again until something is found, and return it; fails by name, and with a tail, when time is up."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what} {tail()}"
         Event().wait(0.02)
     return found

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from picket_fleet import home
 from picket_fleet.agent import device as identity
 from picket_fleet.store import releases
 from picket_fleet.store.releases import Build, Release
+from tests.servers.ports import free_ports
 from tests.servers.waiting import wait_for
 
 DEADLINE_SECONDS = 60.0
@@ -31,8 +31,7 @@ def until(what: str, look: Callable[[], Any]) -> Any:
 
 @pytest.fixture
 def address() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return f"https://127.0.0.1:{free.getsockname()[1]}"
+    return f"https://127.0.0.1:{free_ports(1)[0]}"
 
 
 @pytest.fixture
