@@ -59,7 +59,7 @@ base-image: $(READY)  ## Debian's base by debootstrap, where Docker Hub can't be
 
 test: $(READY)  ## all tests; FAST=1 leaves out those that start real servers
 	@$(if $(FAST),:,tests/prepare.sh)
-	@$(if $(FAST)$(ARGS),$(BIN)/pytest $(if $(FAST),-m "not slow",) $(ARGS),tests/all.sh $(BIN))
+	@$(if $(ARGS),$(BIN)/pytest,tests/all.sh $(BIN)) $(if $(FAST),-m "not slow") $(ARGS)
 
 check: $(READY)  ## format, lint, types, and that the lock fits what the projects declare
 	@$(BIN)/ruff format --check --quiet . || { echo "run 'make format'" >&2; exit 1; }

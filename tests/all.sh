@@ -1,19 +1,39 @@
 #!/bin/sh
 # All tests, in three runs side by side, for most of the time a test waits for a real server: what runs on a device, the
 # fleet, and all of it together. Each run's engine has a folder and a network of its own, and only one run starts it. The
-# argument is the environment's bin folder.
-# A run that does not end is ended, and says where each of its threads was.
+# first argument is the environment's bin folder, the others are pytest's.
+#
+# What fails beside the other runs is told once more with the machine to itself (docs/decisions/0015). A run that does
+# not end is ended, and says where each of its threads was.
 set -u
+bin=$1
+shift
 mkdir -p var
-pytest="timeout --foreground --signal=ABRT --kill-after=60 4200 $1/pytest"
-$pytest shared services >var/tests-device.log 2>&1 &
-device=$!
-$pytest fleet tests/fleet >var/tests-fleet.log 2>&1 &
-fleet=$!
-trap 'kill "$device" "$fleet" 2>/dev/null' INT TERM
-$pytest base simulator tests --ignore=tests/fleet
-failed=$?
-wait "$device" || failed=1
-wait "$fleet" || failed=1
+pytest="timeout --foreground --signal=ABRT --kill-after=60 4200 $bin/pytest"
+device="-o cache_dir=var/pytest-device shared services"
+fleet="-o cache_dir=var/pytest-fleet fleet tests/fleet"
+release="-o cache_dir=var/pytest-release base simulator tests --ignore=tests/fleet"
+
+$pytest $device "$@" >var/tests-device.log 2>&1 &
+device_run=$!
+$pytest $fleet "$@" >var/tests-fleet.log 2>&1 &
+fleet_run=$!
+trap 'kill "$device_run" "$fleet_run" 2>/dev/null' INT TERM
+$pytest $release "$@"
+release_ended=$?
+wait "$device_run"
+device_ended=$?
+wait "$fleet_run"
+fleet_ended=$?
 cat var/tests-device.log var/tests-fleet.log
-exit "$failed"
+
+once_more() {
+	echo "=== FAILED BESIDE THE OTHER RUNS: now once more, alone"
+	$pytest "$@" --last-failed --last-failed-no-failures=none
+}
+
+# 1 says that tests failed; anything else, that a run did not come to its end.
+[ "$release_ended" -ne 1 ] || { once_more $release "$@" && release_ended=0; }
+[ "$device_ended" -ne 1 ] || { once_more $device "$@" && device_ended=0; }
+[ "$fleet_ended" -ne 1 ] || { once_more $fleet "$@" && fleet_ended=0; }
+[ "$release_ended$device_ended$fleet_ended" = 000 ]

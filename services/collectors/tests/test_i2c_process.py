@@ -83,7 +83,7 @@ def test_they_measure_beside_others_on_the_bus_and_one_asks_another(release: Rel
     assert 15 < climate["temperature_c"] < 27
     assert climate["pressure_hpa"] == pytest.approx(1013, abs=10)
     assert bathroom["temperature_c"] == pytest.approx(climate["temperature_c"], abs=0.5)
-    assert 400 < gas["eco2_ppm"] < 1000
+    assert 400 <= gas["eco2_ppm"] < 1000 and gas["tvoc_ppb"] > 0  # while it warms up, it says 400 and 0
     assert errors == []
     assert [faults(release, name) for name in ("climate", "gas", "bathroom")] == [[], [], []]
 

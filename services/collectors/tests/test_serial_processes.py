@@ -104,9 +104,9 @@ def test_each_fails_in_its_way_and_comes_back(named: Release) -> None:
             PATIENCE_SECONDS,
         )
 
-    for name, (quantity, value) in measured.items():
-        assert faults(named, name) == ["begin", "end"]
-        assert {reading[quantity] for reading in values(named, name)} == {value}
+        for name, (quantity, value) in measured.items():
+            assert faults(named, name) == ["begin", "end"]
+            assert {reading[quantity] for reading in values(named, name)} == {value}
 
 
 def test_three_look_for_their_ports_at_once_and_one_is_plugged_elsewhere(auto: Release) -> None:
