@@ -4,12 +4,12 @@
 # first argument is the environment's bin folder, the others are pytest's.
 #
 # What fails beside the other runs is told once more with the machine to itself (docs/decisions/0015). A run that does
-# not end is ended, and says where each of its threads was.
+# not end is ended, says where each of its threads was, and begins anew.
 set -u
 bin=$1
 shift
 mkdir -p var
-pytest="timeout --foreground --signal=ABRT --kill-after=60 4200 $bin/pytest"
+pytest="timeout --foreground --signal=ABRT --kill-after=60 3000 $bin/pytest"
 device="-o cache_dir=var/pytest-device shared services"
 fleet="-o cache_dir=var/pytest-fleet fleet tests/fleet"
 release="-o cache_dir=var/pytest-release base simulator tests --ignore=tests/fleet"
@@ -18,7 +18,7 @@ $pytest $device "$@" >var/tests-device.log 2>&1 &
 device_run=$!
 $pytest $fleet "$@" >var/tests-fleet.log 2>&1 &
 fleet_run=$!
-trap 'kill "$device_run" "$fleet_run" 2>/dev/null' INT TERM
+trap 'kill "$device_run" "$fleet_run" 2>/dev/null; exit 130' INT TERM
 $pytest $release "$@"
 release_ended=$?
 wait "$device_run"
@@ -29,11 +29,11 @@ cat var/tests-device.log var/tests-fleet.log
 
 once_more() {
 	echo "=== FAILED BESIDE THE OTHER RUNS: now once more, alone"
-	$pytest "$@" --last-failed --last-failed-no-failures=none
+	$pytest "$@" --last-failed || failed=1
 }
 
-# 1 says that tests failed; anything else, that a run did not come to its end.
-[ "$release_ended" -ne 1 ] || { once_more $release "$@" && release_ended=0; }
-[ "$device_ended" -ne 1 ] || { once_more $device "$@" && device_ended=0; }
-[ "$fleet_ended" -ne 1 ] || { once_more $fleet "$@" && fleet_ended=0; }
-[ "$release_ended$device_ended$fleet_ended" = 000 ]
+failed=0
+[ "$release_ended" -eq 0 ] || once_more $release "$@"
+[ "$device_ended" -eq 0 ] || once_more $device "$@"
+[ "$fleet_ended" -eq 0 ] || once_more $fleet "$@"
+exit "$failed"
