@@ -9,7 +9,7 @@ set -u
 bin=$1
 shift
 mkdir -p var
-pytest="timeout --foreground --signal=ABRT --kill-after=60 3000 $bin/pytest"
+pytest="timeout --foreground --signal=ABRT --kill-after=60 3600 $bin/pytest"
 device="-o cache_dir=var/pytest-device shared services"
 fleet="-o cache_dir=var/pytest-fleet fleet tests/fleet"
 release="-o cache_dir=var/pytest-release base simulator tests --ignore=tests/fleet"
