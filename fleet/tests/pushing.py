@@ -8,7 +8,7 @@ from urllib.parse import quote
 from picket_fleet import home as homes
 from picket_fleet.home import Configuration, Home
 from picket_fleet.remote import repository
-from picket_fleet.store import releases
+from picket_fleet.store import images, releases
 from picket_fleet.store.database import Database
 from picket_fleet.store.releases import Release
 from tests.servers.busybox import NAME as BASE
@@ -86,7 +86,7 @@ class House:
     def images(self, release: Release) -> dict[str, str]:
         """Return the ids of a release's images by service."""
         with opened(self.home) as database:
-            return {image.service: image.image_id for image in releases.images(database, release.id)}
+            return {image.service: image.image_id for image in images.of(database, release.id)}
 
 
 class opened:  # noqa: N801

@@ -6,7 +6,8 @@ import pytest
 
 from picket_fleet.releases.target import Application, Target, configuration, document, environment
 from picket_fleet.store.devices import Device
-from picket_fleet.store.releases import Image, Release
+from picket_fleet.store.images import Image
+from picket_fleet.store.releases import Release
 from picket_fleet.store.variables import Variable
 
 FLEET, DEVICE = None, 7

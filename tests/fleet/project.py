@@ -16,7 +16,7 @@ services:
     build: web
     depends_on: [hub]
     environment: {COLOUR: red}
-    healthcheck: {test: ["CMD", "test", "-e", "/ok"], interval: 300ms, timeout: 5s, retries: 2}
+    healthcheck: {test: ["CMD", "test", "-e", "/ok"], interval: 300ms, timeout: 60s, retries: 2}
 volumes: {state: {}}
 """
 PROJECT = {

@@ -7,20 +7,21 @@ from pathlib import Path
 import pytest
 
 from picket_fleet.store import keys
+from tests.fleet.device import SECONDS
 from tests.fleet.project import PROJECT, RUNS
 from tests.fleet.town import Town
 from tests.servers.balena import CommandLine
 from tests.servers.devices import Machine, Site
 from tests.servers.waiting import wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
 def trusted(town: Town) -> Iterator[None]:
     """Have the engines of this machine trust the fleet's registry, as whoever deploys has to."""
     folder = Path("/etc/docker/certs.d") / town.home.configuration.registry
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)  # a run that was killed has left it there
     shutil.copy(town.home.certificate, folder / "ca.crt")
     yield
     shutil.rmtree(folder)
@@ -47,4 +48,4 @@ def test_devices_run_what_balena_s_command_line_pushes_and_deploys(
     assert deployed.commit_id != pushed.commit_id
     assert {name for name in after if after[name] != before[name]} == {"web"}
     assert "hall" in balena("device", "list")
-    wait_for("its log", lambda: "web" in balena("device", "logs", hall.identity().uuid), 60)
+    wait_for("its log", lambda: "web" in balena("device", "logs", hall.identity().uuid), SECONDS)

@@ -8,7 +8,7 @@ from tests.fleet.project import PROJECT, RUNS
 from tests.fleet.town import Town
 from tests.servers.devices import Site
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

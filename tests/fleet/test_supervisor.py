@@ -43,8 +43,8 @@ def test_a_visit_brings_release_and_name_and_delivers_the_health(delivered: tupl
         found = visit(Client(address, KEY), health)
         return None if found.error else found
 
-    found = wait_for("the agent", visited, 30)
-    wait_for("the tags", lambda: tags == health, 30)
+    found = wait_for("the agent", visited)
+    wait_for("the tags", lambda: tags == health)
 
     assert found == ("c" * 32, "Front door", health, True, "")
 
@@ -59,4 +59,4 @@ def test_a_wrong_key_opens_nothing(delivered: tuple[str, dict[str, str]]) -> Non
             return str(error) if "refuses" in str(error) else ""
         return ""
 
-    assert wait_for("the agent", refused, 30) == "refuses our key (GET /v2/state/status)"
+    assert wait_for("the agent", refused) == "refuses our key (GET /v2/state/status)"

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from picket_fleet.agent.device import Settings
 from picket_fleet.home import Home, load
-from picket_fleet.store import releases
+from picket_fleet.store import images, releases
 from picket_fleet.store.database import Database
 from picket_fleet.store.releases import Release
 from tests.fleet.device import FLEET, QUICK, SECONDS, TYPE, Device
@@ -90,7 +90,7 @@ class Town:
                 stdout=log,
                 stderr=log,
             )
-        wait_for("the server", lambda: self.log().count("https on") > before, SECONDS)
+        wait_for("the server", lambda: self.log().count("https on") > before, SECONDS, lambda: self.log()[-1000:])
 
     @property
     def server_pid(self) -> int:
@@ -102,7 +102,7 @@ class Town:
         """End the server."""
         if self._server and self._server.poll() is None:
             self._server.terminate()
-            self._server.wait(20)
+            self._server.wait(SECONDS)
 
     def log(self) -> str:
         """Return what the server said."""
@@ -168,7 +168,7 @@ class Town:
     def images(self, release: Release) -> dict[str, str]:
         """Return the ids of a release's images by service."""
         with self.database() as database:
-            return {image.service: image.image_id for image in releases.images(database, release.id)}
+            return {image.service: image.image_id for image in images.of(database, release.id)}
 
     def join(self, machine: Machine, name: str, settings: Settings = QUICK) -> Device:
         """Have a machine join by the command that the fleet prints for it; its agent is still to be started."""

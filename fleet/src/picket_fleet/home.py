@@ -12,6 +12,7 @@
 Use: `create(folder, Configuration(...))` once, `home = load(folder)` ever after; `home.database()` for each thread.
 """
 
+import hmac
 import ipaddress
 import os
 import re
@@ -97,6 +98,11 @@ class Home:
         """Return the folder for scratch."""
         return self.folder / "builds"
 
+    @property
+    def blobs(self) -> Path:
+        """Return the folder for what is pushed of releases that are built elsewhere, until they are taken over."""
+        return self.builds / "blobs"
+
     def build_log(self, commit_id: str) -> Path:
         """Return where what the build of a release said is kept; raises FleetError for what is no commit id."""
         return self.builds / f"{_checked(COMMIT, commit_id)}.log"
@@ -131,6 +137,10 @@ class Home:
     def sign(self, data: bytes) -> bytes:
         """Sign a manifest."""
         return manifest.sign(data, self.signing_key)
+
+    def secret(self, purpose: str) -> bytes:
+        """Return 32 bytes that only this server knows, for a purpose; the same after a restart."""
+        return hmac.digest(self.server_key.read_bytes(), purpose.encode(), "sha256")
 
     def public_key(self) -> bytes:
         """Return the 32 bytes by which devices check what `sign` signed."""

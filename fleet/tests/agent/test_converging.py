@@ -12,7 +12,7 @@ from picket_fleet.store import devices, variables
 from picket_fleet.store.releases import Release
 from picket_fleet.store.variables import Variable
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_a_fresh_device_comes_to_run_the_release(world: World, agent: AgentProcess, engine: DeviceEngine) -> None:
@@ -30,8 +30,7 @@ def test_a_fresh_device_comes_to_run_the_release(world: World, agent: AgentProce
     assert "1_state:/data" in hub["HostConfig"]["Binds"]
     assert hub["HostConfig"]["RestartPolicy"]["Name"] == "always"
     wait_for("the report", lambda: world.status(agent.device, release).get("update_status") == "done")
-    services = world.status(agent.device, release)["services"]
-    assert {name: service["status"] for name, service in services.items()} == {"hub": "Running", "web": "Running"}
+    assert world.services(agent.device, release) == {"hub": "Running", "web": "Running"}
     wait_for("the log", lambda: "the web is up" in world.log(agent.device))
 
 
@@ -118,9 +117,7 @@ def test_a_service_is_stopped_stays_so_with_the_next_release_and_is_started_agai
     device = devices.find(world.database, "house").id
 
     devices.stop(world.database, device, "web")
-    wait_for(
-        "its end", lambda: world.status(agent.device, release).get("services", {}).get("web", {})["status"] == "Stopped"
-    )
+    wait_for("its end", lambda: world.services(agent.device, release).get("web") == "Stopped")
     running = agent.settles_on(release)
     assert {name: found.id for name, found in running.items()} == {"hub": before["hub"].id}
 

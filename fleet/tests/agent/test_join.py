@@ -9,11 +9,13 @@ import pytest
 from fleet.tests.agent.world import World
 from picket_fleet.agent import command
 from picket_fleet.agent.device import read
+from picket_fleet.agent.errors import ServerGoneError
+from picket_fleet.agent.server import Server
 from picket_fleet.agent.units import units
 from picket_fleet.errors import FleetError
 from picket_fleet.store import devices, keys
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def words(world: World, folder: Path, key: str) -> list[str]:
@@ -49,11 +51,41 @@ def test_who_has_joined_joins_no_second_time(world: World, tmp_path: Path) -> No
     assert json.loads((tmp_path / "device" / "device.json").read_bytes()) == before
 
 
-def test_a_key_that_is_not_good_leaves_nothing(world: World, tmp_path: Path) -> None:
+def test_a_key_that_is_not_good_lets_nobody_in(world: World, tmp_path: Path) -> None:
     with pytest.raises(FleetError, match="401"):
         command.main(words(world, tmp_path / "device", "x" * 40))
 
-    assert not (tmp_path / "device").exists()
+    assert not devices.everyone(world.database)
+    with pytest.raises(FleetError, match="has joined no fleet"):
+        read(tmp_path / "device")
+
+
+@pytest.mark.parametrize("is_replacing", [False, True], ids=["a new device", "in the place of another"])
+def test_a_machine_whose_first_try_was_not_answered_joins_once(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_replacing: bool
+) -> None:
+    dead = devices.register(world.database, uuid="d" * 32, name="dead", device_type="x", key="k", now=0.0)
+    key = keys.give_out(
+        *(world.database, keys.PROVISIONING, "once", None),
+        device_name=None if is_replacing else "shed",
+        replaces=dead.id if is_replacing else None,
+    )
+    register = Server.register
+
+    def cut_off(server: Server, joining: bytes) -> bytes:
+        register(server, joining)
+        raise ServerGoneError("the answer broke off")
+
+    with monkeypatch.context() as patched, pytest.raises(ServerGoneError):
+        patched.setattr(Server, "register", cut_off)
+        command.main(words(world, tmp_path / "device", key))
+
+    command.main(words(world, tmp_path / "device", key))
+
+    device = read(tmp_path / "device")
+    assert device.name == ("dead" if is_replacing else "shed")
+    assert devices.find(world.database, device.name).uuid == device.uuid
+    assert len(devices.everyone(world.database)) == (1 if is_replacing else 2)
 
 
 def test_the_sweep_comes_before_the_engine() -> None:

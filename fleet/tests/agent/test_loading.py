@@ -10,7 +10,7 @@ from picket_fleet.deltas.layers import Layer, TarLayer
 from picket_fleet.deltas.load import Content, EngineLayers, archive, from_layer, lacking
 from picket_fleet.deltas.release import Image
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_layers_go_in_once_and_come_out_as_they_were(world: World, engine: DeviceEngine, tmp_path: Path) -> None:

@@ -157,6 +157,10 @@ class World:
         found: dict[str, Any] = self.report(device).get("releases", {}).get(release.commit_id, {})
         return found
 
+    def services(self, device: Device, release: Release) -> dict[str, str]:
+        """Return what a device says of the services of a release."""
+        return {name: said["status"] for name, said in self.status(device, release).get("services", {}).items()}
+
     def log(self, device: Device) -> str:
         number = devices.find(self.database, device.uuid).id
         return "\n".join(

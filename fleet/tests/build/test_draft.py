@@ -11,7 +11,7 @@ from picket_fleet.releases.policy import Policy
 from picket_fleet.remote.watch import watch
 from picket_fleet.store import devices, keys, releases, rolling, rollouts
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 LABELLED = COMPOSE.replace("  relay:\n", '  relay:\n    labels: {io.picket.outputs: "the lights go out"}\n')
 

@@ -16,7 +16,7 @@ from picket_fleet.deltas.apply import Delta
 from picket_fleet.deltas.layers import TarLayer
 from picket_fleet.errors import FleetError
 from picket_fleet.home import Configuration, Home
-from picket_fleet.store import devices, fleet, releases
+from picket_fleet.store import devices, fleet, images, releases
 from picket_fleet.store.database import Database
 from picket_fleet.store.releases import Build, Release
 from picket_fleet.zstandard import zstd
@@ -63,10 +63,10 @@ class Built:
 
     def here(self, release: Release) -> bool:
         """Tell whether a device could still be given a release."""
-        if not releases.images(self.database, release.id):
+        if not images.of(self.database, release.id):
             return False
-        images = deltas.images_of(self.database, release.commit_id)
-        return all(self.home.layer(diff_id).exists() for image in images for diff_id in image.layers)
+        found = deltas.images_of(self.database, release.commit_id)
+        return all(self.home.layer(diff_id).exists() for image in found for diff_id in image.layers)
 
 
 @pytest.fixture

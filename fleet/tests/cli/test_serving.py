@@ -59,7 +59,7 @@ def server(folder: Path, address: str) -> Iterator[subprocess.Popen[str]]:
 def _pings(folder: Path, address: str) -> bool:
     try:
         return requests.get(f"{address}/ping", verify=folder / "keys" / "server.crt", timeout=5).ok
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False
 
 
@@ -217,7 +217,7 @@ def test_a_device_that_waits_hears_of_every_command(run: Any, folder: Path, tmp_
         began = time.monotonic()
         assert run(*words).code == 0
         waits.join(DEADLINE_SECONDS)
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < 50
         assert heard[0].status_code == 200
         assert expected in heard[0].text, words
         etag = heard[0].headers["ETag"]

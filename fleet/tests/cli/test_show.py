@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from picket_fleet.store import devices, releases, variables
+from picket_fleet.store import devices, images, releases, variables
 from picket_fleet.store.variables import Variable
 
 
@@ -128,7 +128,7 @@ def test_releases(run: Any, house: Any) -> None:
 def test_a_release_in_full(run: Any, house: Any) -> None:
     house.home.delta(house.first.commit_id, house.second.commit_id).write_bytes(bytes(462))
     releases.tag(house.database, house.second.id, "git.sha", "0459ce4")
-    relay, web = releases.images(house.database, house.second.id)
+    relay, web = images.of(house.database, house.second.id)
 
     assert run("release", "2abc").out == (
         "0.1.0+rev1\n"

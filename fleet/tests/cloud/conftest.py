@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from fleet.tests.pushing import PROJECT, House
-from fleet.tests.server.conftest import Fleet, fleet, home, serving
+from fleet.tests.server.conftest import Fleet, fleet, home, running, serving
 from picket_fleet.store import keys
 from tests.servers.balena import CommandLine
 from tests.servers.ports import free_ports
 
-__all__ = ["fleet", "home"]
+__all__ = ["fleet", "home", "running"]
 
 
 @pytest.fixture

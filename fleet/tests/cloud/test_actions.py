@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fleet.tests.server.conftest import Fleet, Joined
-from picket_fleet.store import devices, keys, releases
+from picket_fleet.store import devices, images, keys
 
 RESTART, BLINK = "/supervisor/v1/restart", "/supervisor/v1/blink"
 OF_A_SERVICE = "/supervisor/v2/applications/1"
@@ -17,7 +17,7 @@ class Hall:
     def __init__(self, fleet: Fleet) -> None:
         self.fleet, self.device = fleet, fleet.join("hall")
         self.anna = keys.give_out(fleet.database, keys.PERSON, "anna")
-        (self.image,) = releases.images(fleet.database, fleet.publish().id)
+        (self.image,) = images.of(fleet.database, fleet.publish().id)
         assert fleet.ask(self.device).ok
 
     def told(self, path: str, device: Joined | None = None, **more: Any) -> Any:

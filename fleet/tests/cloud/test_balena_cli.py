@@ -1,16 +1,23 @@
 """balena's own command line, from npm, against the fleet's server."""
 
 import json
+import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from fleet.tests.pushing import BASE, House
-from fleet.tests.server.conftest import Fleet
-from picket_fleet.store import devices, fleet, releases
+from fleet.tests.server.conftest import Fleet, serving
+from picket_fleet.build.release import sweep
+from picket_fleet.store import deploys, devices, fleet, images, keys, releases
+from picket_fleet.store.database import Database
 from picket_fleet.store.logs import Line, append
 from tests.servers.balena import CommandLine
+from tests.servers.waiting import wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # each of its commands takes seconds
 
 
 def test_who_one_is(balena: CommandLine) -> None:
@@ -56,9 +63,33 @@ def test_a_deploy_builds_here_and_is_the_same_release(
     assert (deployed.version, deployed.status, deployed.note) == ("1.2.3+rev1", "success", "from here")
     assert set(house.images(deployed)) == set(house.images(pushed))
     assert releases.composition(served.database, deployed.id)["services"].keys() == {"hub", "relay"}
-    for image in releases.images(served.database, deployed.id):
-        config = releases.config(served.database, image.image_id)
+    for image in images.of(served.database, deployed.id):
+        config = images.config(served.database, image.image_id)
         assert config
+
+
+@pytest.mark.timeout(600)
+def test_a_deploy_goes_on_when_the_server_is_started_anew(house: House, tmp_path: Path, engine: str) -> None:
+    house.commit({"hub/new": secrets.token_hex(8)})
+    words = ("deploy", "house", "--build", "--source", str(house.copy), "--nologupload")
+
+    def is_pushed(database: Database) -> bool:  # before that, an engine that finds no server soon gives up
+        pushed = [image.manifest for number in deploys.going_on(database) for image in deploys.images(database, number)]
+        return len(pushed) == 2 and all(pushed)
+
+    with ThreadPoolExecutor() as pool:
+        with serving(house.home) as before:
+            token = keys.give_out(before.database, keys.PERSON, "anna", time.time() + 3600)
+            balena = CommandLine(tmp_path / "balena", before.home, token)
+            deploying = pool.submit(balena, *words, DOCKER_HOST=engine)
+            wait_for("what is pushed", lambda: deploying.done() or is_pushed(before.database), 170)
+        sweep(house.home)
+        with serving(house.home):
+            said = deploying.result(170)
+
+    [release] = house.releases()
+    assert "Deploy succeeded" in said
+    assert release.status == "success"
 
 
 def test_devices_releases_and_variables_are_seen_and_changed(balena: CommandLine, served: Fleet, house: House) -> None:

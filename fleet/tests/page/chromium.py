@@ -36,7 +36,7 @@ def launched(program: str) -> Iterator[Browser]:
     """Run a Chromium without a window."""
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        browser = playwright.chromium.launch(executable_path=program, args=arguments, timeout=120_000)
         yield browser
         browser.close()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from fleet.tests.server.conftest import Fleet
+from fleet.tests.server.conftest import DEADLINE_SECONDS, Fleet
 
 
 class Client:
@@ -22,13 +22,15 @@ class Client:
 
     def get(self, path: str, **options: Any) -> requests.Response:
         """Ask."""
-        return self.http.get(f"{self.base}{path}", timeout=30, **options)
+        return self.http.get(f"{self.base}{path}", timeout=DEADLINE_SECONDS, **options)
 
     def post(self, path: str, body: Any, *, csrf: str | None = None, **options: Any) -> requests.Response:
         """Send JSON, with the CSRF token of the session unless another one is given."""
         headers = {"Picket-CSRF": self.csrf if csrf is None else csrf}
         method = options.pop("method", "POST")
-        return self.http.request(method, f"{self.base}{path}", json=body, headers=headers, timeout=30, **options)
+        return self.http.request(
+            method, f"{self.base}{path}", json=body, headers=headers, timeout=DEADLINE_SECONDS, **options
+        )
 
     def log_in(self, token: str) -> requests.Response:
         """Log in."""
@@ -77,7 +79,7 @@ class Events:
 
     def until(self, condition: Any) -> dict[str, Any]:
         """Read until what was told is so, and return it."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + DEADLINE_SECONDS
         while not condition(self.told):
             assert time.monotonic() < deadline, self.told
             assert self.next()[0], "the stream ended"

@@ -74,7 +74,7 @@ def looking_at(browser: Browser) -> Iterator[Any]:
             ignore_https_errors=True,
             **options,
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(90_000)  # for what takes one on a quiet machine
         contexts.append(context)
         return Looking(context.new_page(), f"https://127.0.0.1:{port}")
 

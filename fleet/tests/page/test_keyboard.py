@@ -1,5 +1,6 @@
 """By keyboard alone, with a server that goes away, and with names and logs that mean harm."""
 
+import re
 import time
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from picket_fleet.store import devices, logs, releases, variables
 from picket_fleet.store.logs import Line
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 HARM = "<img src=x onerror=window.harmed=1>"
 SCRIPT = "</p><script>window.harmed=1</script><svg onload=window.harmed=1>\x1b[31mred\x1b[0m \u202egnihton"
@@ -43,8 +44,8 @@ def test_text_that_means_harm_is_text(house: Any, looking: Any) -> None:
 def test_the_keyboard_is_enough(house: Any, looking: Any) -> None:
     page = looking().page
     page.goto(f"https://127.0.0.1:{house.fleet.port}")
-    page.get_by_label("Token").wait_for()
-    page.keyboard.type(house.token)  # the field has the focus
+    page.get_by_label("Token").and_(page.locator(":focus")).wait_for()
+    page.keyboard.type(house.token)
     page.keyboard.press("Enter")
     page.get_by_role("link", name="cellar").wait_for()
     page.locator("h1:focus").wait_for()
@@ -62,7 +63,7 @@ def test_the_keyboard_is_enough(house: Any, looking: Any) -> None:
     assert [name for name in focused if name in ("search", "attic", "cellar", "hall")] == [*seen[6:], "hall"]
 
     page.keyboard.press("Enter")
-    page.get_by_role("heading", name="hall", level=1).wait_for()
+    page.get_by_role("heading", name="hall", level=1).and_(page.locator(":focus")).wait_for()
     page.get_by_role("button", name="Rename…").focus()
     page.keyboard.press("Enter")
     page.get_by_role("dialog").wait_for()
@@ -129,7 +130,7 @@ def test_a_thousand_devices_are_there_and_can_be_found(house: Any, looking: Any)
     page.get_by_text("place=shore").wait_for()
 
     assert page.get_by_role("row").count() == 12  # the head, 77 and 770 to 779
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 60
 
 
 def test_what_is_refused_is_said_in_the_dialog_that_asked(house: Any, looking: Any) -> None:
@@ -180,5 +181,5 @@ def test_what_is_typed_and_chosen_stays_while_other_things_change(house: Any, lo
     page.get_by_label("Good for (hours)").first.fill("2")
     house.release(0)
     invitation = house.fleet.provisioning_key(expires_at=time.time() + 3600)
-    page.get_by_role("table").get_by_text("in 59 min").wait_for()
+    page.get_by_role("table").get_by_text(re.compile(r"in 5\d min")).wait_for()
     assert invitation and page.get_by_label("Good for (hours)").first.input_value() == "2"

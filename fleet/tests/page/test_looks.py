@@ -7,7 +7,7 @@ import pytest
 from fleet.tests.page.seen_house import House
 from picket_fleet.store import devices, keys, releases, variables
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

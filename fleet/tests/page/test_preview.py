@@ -90,6 +90,7 @@ def test_of_what_was_not_built_nothing_is_said(house: House, client: Client, sta
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_of_a_draft_that_was_pushed_the_page_has_the_figures_of_the_command(
     tmp_path: Path, engine: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

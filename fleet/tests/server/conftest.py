@@ -22,7 +22,7 @@ from picket_fleet.store.releases import Build, Release
 from tests.servers.waiting import wait_for
 
 AGENT = "application/vnd.picket.state+json"
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 90.0
 
 
 class Joined(NamedTuple):

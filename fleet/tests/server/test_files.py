@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from picket_fleet.store import releases
+from picket_fleet.store import images
 
 PACKED = bytes(range(256)) * 40
 
@@ -14,7 +14,7 @@ def layer(fleet: Any) -> tuple[Any, str]:
     """Return a device, and where the layer of a release is."""
     device = fleet.join("shed")
     release = fleet.publish(b"layer")
-    [diff_id] = releases.layers_of(fleet.database, release.id)
+    [diff_id] = images.layers_of(fleet.database, release.id)
     fleet.home.layer(diff_id).write_bytes(PACKED)
     return device, f"/layer/{diff_id}"
 
@@ -42,11 +42,11 @@ def test_a_range_beyond_the_end_is_refused(fleet: Any, layer: tuple[Any, str]) -
 
 def test_a_config_is_the_engines_byte_for_byte(fleet: Any) -> None:
     device = fleet.join("shed")
-    [image] = releases.images(fleet.database, fleet.publish().id)
+    [image] = images.of(fleet.database, fleet.publish().id)
 
     answer = fleet.call("GET", f"/config/{image.image_id}", device.key)
 
-    assert answer.content == releases.config(fleet.database, image.image_id)
+    assert answer.content == images.config(fleet.database, image.image_id)
 
 
 def test_what_is_not_there_is_not_found(fleet: Any, layer: tuple[Any, str]) -> None:

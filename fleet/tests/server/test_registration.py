@@ -74,3 +74,16 @@ def test_a_card_that_can_not_join_leaves_the_old_device_in_its_place(fleet: Any)
 
     assert refused.status_code == 409
     assert [device.name for device in devices.everyone(fleet.database)] == ["gate", "shed"]
+
+
+def test_a_machine_that_asks_again_is_told_again_and_nobody_else_with_its_name(fleet: Any) -> None:
+    dead = fleet.join("shed")
+    key = fleet.provisioning_key(replaces=dead.id)
+    first = fleet.call("POST", "/device/register", key, json=MACHINE)
+
+    again = fleet.call("POST", "/device/register", key, json=MACHINE)
+    other = fleet.call("POST", "/device/register", key, json=MACHINE | {"api_key": "x" * 32})
+
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert (other.status_code, other.text) == (401, "401: Unauthorized")
+    assert len(devices.everyone(fleet.database)) == 1

@@ -9,7 +9,7 @@ import pytest
 from picket_fleet.home import Home
 from picket_fleet.releases.policy import Policy
 from picket_fleet.releases.rollout import Phase
-from picket_fleet.store import devices, fleet, releases, rolling, rollout_view, rollouts
+from picket_fleet.store import devices, fleet, images, releases, rolling, rollout_view, rollouts
 from picket_fleet.store.releases import Release
 
 pytestmark = pytest.mark.slow
@@ -38,13 +38,15 @@ class Town:
         device = self.devices[name]
         services = {
             image.service: {"image": f"x@sha256:{image.image_id}", "status": "Running", **said}
-            for image in releases.images(self.database, release.id)
+            for image in images.of(self.database, release.id)
         }
         self.reports(name, release, {"update_status": "done", "services": services})
         devices.tag(self.database, device.id, "picket_health", health)
 
     def reports(self, name: str, release: Release, said: dict[str, Any]) -> None:
+        """Let a device report something, and ask, without which it would be offline after half a minute."""
         device = self.devices[name]
+        assert self.served.ask(device).ok
         app = {"release_uuid": release.commit_id, "releases": {release.commit_id: said}}
         report = {device.uuid: {"apps": {fleet.get(self.database).uuid: app}}}
         assert self.served.call("PATCH", "/device/v3/state", device.key, json=report).ok

@@ -37,7 +37,7 @@ def test_a_server_ends_when_it_is_told(home: Any, end: signal.Signals) -> None:
     os.kill(process.pid, end)
 
     assert re.search(r"fleet house: https on 127\.0\.0\.1:\d+", said)
-    assert process.wait(30) == 0
+    assert process.wait(90) == 0
     process.stderr.close()
 
 

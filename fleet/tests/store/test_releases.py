@@ -8,7 +8,7 @@ import pytest
 
 from picket_fleet.errors import FleetError
 from picket_fleet.releases.manifest import Manifest
-from picket_fleet.store import devices, fleet, releases
+from picket_fleet.store import devices, fleet, images, releases
 from picket_fleet.store.database import Database
 from picket_fleet.store.releases import Build, Release
 
@@ -68,7 +68,7 @@ def test_a_draft_is_followed_once_it_is_final_and_signed_anew(database: Database
 def test_an_image_is_its_own_in_every_release(database: Database) -> None:
     first, second = release(database, 10.0), release(database, 20.0)
 
-    before, after = releases.images(database, first.id), releases.images(database, second.id)
+    before, after = images.of(database, first.id), images.of(database, second.id)
 
     assert [image.service for image in before] == ["sensor", "web"]
     assert [image.image_id for image in before] == [image.image_id for image in after]
@@ -77,13 +77,13 @@ def test_an_image_is_its_own_in_every_release(database: Database) -> None:
 
 
 def test_layers_and_configs_of_what_was_built_are_known(database: Database) -> None:
-    built = releases.images(database, release(database, 10.0).id)
+    built = images.of(database, release(database, 10.0).id)
 
-    assert releases.config(database, built[0].image_id) == config("1" * 64, "2" * 64)
-    assert releases.layers(database) == {"1" * 64, "2" * 64}
-    assert releases.has_layer(database, "2" * 64)
-    assert not releases.has_layer(database, "3" * 64)
-    assert releases.config(database, "3" * 64) is None
+    assert images.config(database, built[0].image_id) == config("1" * 64, "2" * 64)
+    assert images.layers(database) == {"1" * 64, "2" * 64}
+    assert images.has_layer(database, "2" * 64)
+    assert not images.has_layer(database, "3" * 64)
+    assert images.config(database, "3" * 64) is None
 
 
 def test_a_pin_holds_and_an_invalid_release_is_not_followed(database: Database) -> None:
@@ -149,8 +149,8 @@ def test_a_publication_that_fails_changes_nothing(database: Database) -> None:
         releases.publish(database, begun.id, Build({}, {"web": config("1" * 64)}), broken, 11.0)
 
     assert releases.get(database, begun.id) == begun
-    assert releases.images(database, begun.id) == []
-    assert releases.layers(database) == set()
+    assert images.of(database, begun.id) == []
+    assert images.layers(database) == set()
 
 
 def test_a_commit_id_never_looks_like_a_number() -> None:
@@ -165,3 +165,13 @@ def test_a_commit_id_never_looks_like_a_number() -> None:
 def test_a_tag_that_balena_refuses_is_refused(database: Database, name: str) -> None:
     with pytest.raises(FleetError, match="a tag has no spaces"):
         releases.tag(database, 1, name, "x")
+
+
+def test_a_release_is_followed_although_the_clock_was_set_back_before_it(database: Database) -> None:
+    release(database, 10_000.0)
+
+    later = release(database, 20.0)
+    drafts = [release(database, 21.0, is_draft=True) for _ in range(2)]
+
+    assert releases.target_of(database, None) == later
+    assert [releases.find(database, draft.version) for draft in drafts] == drafts

@@ -12,7 +12,7 @@ from picket_fleet.build.collect import needed
 from picket_fleet.errors import FleetError
 from picket_fleet.releases.policy import Policy
 from picket_fleet.releases.rollout import Phase
-from picket_fleet.store import devices, fleet, keys, releases, rolling, rollout_view, rollouts
+from picket_fleet.store import devices, fleet, images, keys, releases, rolling, rollout_view, rollouts
 from picket_fleet.store.database import Database
 from picket_fleet.store.devices import Contact
 from picket_fleet.store.releases import Build, Release
@@ -86,7 +86,7 @@ class World(RuleBasedStateMachine):
         target = self.targets()[device]
         if target is None:
             return
-        [image] = releases.images(self.database, target.id)
+        [image] = images.of(self.database, target.id)
         services = {"web": {"image": f"x@sha256:{image.image_id}", "status": "Running"}}
         said = {"releases": {target.commit_id: {"update_status": "done", "services": services}}}
         devices.save_report(self.database, device, {"apps": {"f" * 32: said}})

@@ -24,13 +24,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The identity that joining the fleet gave this machine."""
+    """The identity with which this machine has joined the fleet, or tries to."""
 
     uuid: str  # 32 hex
     key: str
     server: str  # https://host:port
     fingerprint: str  # sha256 of the server's certificate (DER), hex
-    signing_key: str  # the fleet's public key (Ed25519), hex
+    signing_key: str  # the fleet's public key (Ed25519), hex; "": it is not known yet whether the fleet took it in
     name: str = ""  # when it joined
     device_type: str = ""
     engine: str = "/var/run/docker.sock"
@@ -38,17 +38,28 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read(folder: Path) -> Device:
-    """Read device.json; raises FleetError where there is none that makes sense."""
-    file = folder / "device.json"
+    """Read device.json; raises FleetError where there is none that makes sense, or no fleet has taken it in."""
+    device = kept(folder)
+    if device is None or not device.signing_key:
+        raise FleetError(f"{_file(folder)}: this device has joined no fleet ('fleet device join' does that)")
+    return device
+
+
+def kept(folder: Path) -> Device | None:
+    """Return what device.json says, if there is one; raises FleetError for one that makes no sense."""
     try:
-        return msgspec.json.decode(file.read_bytes(), type=Device)
+        return msgspec.json.decode(_file(folder).read_bytes(), type=Device)
     except FileNotFoundError:
-        raise FleetError(f"{file}: this device has joined no fleet ('fleet device join' does that)") from None
+        return None
     except (msgspec.MsgspecError, OSError) as error:
-        raise FleetError(f"{file}: {error}") from None
+        raise FleetError(f"{_file(folder)}: {error}") from None
 
 
 def save(folder: Path, device: Device) -> None:
     """Write device.json, for root alone to read."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write(folder / "device.json", msgspec.json.format(msgspec.json.encode(device)), mode=0o600)
+    write(_file(folder), msgspec.json.format(msgspec.json.encode(device)), mode=0o600)
+
+
+def _file(folder: Path) -> Path:
+    return folder / "device.json"

@@ -31,17 +31,8 @@ class Fleet(msgspec.Struct, frozen=True):
 
 def join(folder: Path, asked: argparse.Namespace) -> Device:
     """Join, and write device.json; raises FleetError where this device has joined one already, or is not taken."""
-    if (folder / "device.json").exists():
-        raise FleetError(f"{folder}: this device has joined a fleet already; remove the folder to join another")
-    device = Device(
-        uuid=secrets.token_hex(16),
-        key=secrets.token_urlsafe(32),
-        server=asked.address.rstrip("/"),
-        fingerprint=asked.fingerprint.replace(":", "").lower(),
-        signing_key="",
-        device_type=asked.device_type or _device_type(),
-        engine=str(asked.engine).removeprefix("unix://"),
-    )
+    device = _identity(folder, asked)
+    devices.save(folder, device)  # before the server knows of it: the next try is by the same device
     said = {"uuid": device.uuid, "api_key": device.key, "device_type": device.device_type, "device_name": asked.name}
     answer = Server(msgspec.structs.replace(device, key=asked.key)).register(msgspec.json.encode(said))
     try:
@@ -51,6 +42,27 @@ def join(folder: Path, asked: argparse.Namespace) -> Device:
     device = msgspec.structs.replace(device, name=joined.name, signing_key=joined.fleet.public_key.hex())
     devices.save(folder, device)
     return device
+
+
+def _identity(folder: Path, asked: argparse.Namespace) -> Device:
+    """Return who asks to join: who asked before, if it was the same server, for that one may have said yes."""
+    before = devices.kept(folder)
+    if before and before.signing_key:
+        raise FleetError(f"{folder}: this device has joined a fleet already; remove the folder to join another")
+    fingerprint = asked.fingerprint.replace(":", "").lower()
+    if before is None or before.fingerprint != fingerprint:
+        uuid, key = secrets.token_hex(16), secrets.token_urlsafe(32)
+    else:
+        uuid, key = before.uuid, before.key
+    return Device(
+        uuid=uuid,
+        key=key,
+        server=asked.address.rstrip("/"),
+        fingerprint=fingerprint,
+        signing_key="",
+        device_type=asked.device_type or _device_type(),
+        engine=str(asked.engine).removeprefix("unix://"),
+    )
 
 
 def _device_type() -> str:

@@ -7,6 +7,7 @@
     layers        where the layers are kept, for devices and deltas
     deltas        from what devices run to the new release
     collect       what no device needs any more goes
+    cache         what builds leave in the engine, and that it does not grow without end
     release       all of this in one go
 
 One build happens at a time (`release.one_at_a_time`). Who is killed leaves scratch in builds/ and a release that says

@@ -2,12 +2,14 @@
 
 Kept are the releases that a device runs, that the fleet or a device is pinned to or is to run, drafts and others among
 the last KEPT, and the last KEPT that could be followed: what one would go back to. Of any other the images go, the row
-stays for people to read, invalidated: nobody is to follow, or be pinned to, what is not there.
+stays for people to read, invalidated: nobody is to follow, or be pinned to, what is not there. What builds leave in the
+engine goes as well, in time (.cache).
 """
 
+from picket_fleet.build.cache import prune
 from picket_fleet.build.locks import locked
 from picket_fleet.home import Home
-from picket_fleet.store import devices, fleet, releases, rollouts
+from picket_fleet.store import devices, fleet, images, releases, rollouts
 from picket_fleet.store.database import Database
 from picket_fleet.store.releases import Release
 
@@ -26,12 +28,12 @@ def collect(home: Home, database: Database) -> int:
             gone = [
                 release
                 for release in releases.everyone(database)
-                if release.id not in kept and release.status != "running" and releases.images(database, release.id)
+                if release.id not in kept and release.status != "running" and images.of(database, release.id)
             ]
             for release in gone:
                 _forget(database, release)
             database.run("DELETE FROM config WHERE image_id NOT IN (SELECT image_id FROM image)")
-            layers, commits = releases.layers(database), _commits(database)
+            layers, commits = images.layers(database), _commits(database)
             logs = commits | {release.commit_id for release in releases.everyone(database)[:KEPT_LOGS]}
         for file in home.layers.glob("*.tar.zst"):
             if file.name.partition(".")[0] not in layers:
@@ -45,6 +47,7 @@ def collect(home: Home, database: Database) -> int:
         for file in home.builds.glob("*.log"):
             if file.stem not in logs:
                 file.unlink()
+    prune(home, database)
     return len(gone)
 
 

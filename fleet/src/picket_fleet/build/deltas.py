@@ -18,7 +18,7 @@ from picket_fleet.deltas.make import make
 from picket_fleet.deltas.release import Image
 from picket_fleet.errors import FleetError
 from picket_fleet.home import Home
-from picket_fleet.store import releases
+from picket_fleet.store import images, releases
 from picket_fleet.store.database import Database
 
 SCRATCH = "delta-"
@@ -64,8 +64,8 @@ def sweep(home: Home) -> None:
 def images_of(database: Database, commit_id: str) -> list[Image]:
     """Return the images of a release as deltas order them: by service, each once; raises FleetError."""
     release = releases.of_commit(database, commit_id)
-    found = releases.images(database, release.id) if release else []
-    configs = [releases.config(database, image.image_id) for image in found]
+    found = images.of(database, release.id) if release else []
+    configs = [images.config(database, image.image_id) for image in found]
     if not configs or None in configs:
         raise FleetError(f"release {commit_id[:7]} is not here any more")
     return in_order(config for config in configs if config)

@@ -14,14 +14,12 @@ from typing import Any
 from picket_fleet.build import project, source
 from picket_fleet.build.collect import collect
 from picket_fleet.build.deltas import Make, images_of, in_order, making
-from picket_fleet.build.release import INFO, Order, Pusher, configs_of, one_at_a_time, saying_once
+from picket_fleet.build.release import INFO, SCRATCH, Order, Pusher, configs_of, one_at_a_time, saying_once
 from picket_fleet.errors import FleetError
 from picket_fleet.home import Home
 from picket_fleet.store import preview, releases
 from picket_fleet.store.database import Database
 from picket_fleet.store.releases import Release
-
-SCRATCH = "push-"  # swept like a push's
 
 
 def try_out(home: Home, commit: str, pusher: Pusher) -> list[dict[str, Any]]:
@@ -42,7 +40,7 @@ def try_out(home: Home, commit: str, pusher: Pusher) -> list[dict[str, Any]]:
                 releases.new_commit_id(),
             )
             read = project.read(files, device_type=device_type, fleet=name, release=number)
-            configs = configs_of(home, read, files, scratch, Order(commit), pusher)
+            configs = configs_of(home, database, read, files, scratch, Order(commit), pusher)
             draft = preview.draft_of(number, read.composition, configs)
             with making(home, pusher.still_there) as make:
                 sizes = _Sizes(database, make, configs, scratch / "delta", pusher)

@@ -91,6 +91,20 @@ class Engine:
             )
         return found
 
+    def remove(self, image: str) -> bool:
+        """Remove an image that has no name; returns False where something still needs it."""
+        try:
+            found = self._api.inspect_image(image)
+            if not found.get("RepoTags") and not found.get("RepoDigests"):
+                self._api.remove_image(found["Id"], noprune=True)
+        except ImageNotFound:
+            return True
+        except APIError:
+            return False
+        except (DockerException, RequestException) as error:
+            raise BuildError(f"the engine does not answer any more: {error}") from None
+        return True
+
     def root(self) -> Path:
         """Return the folder of the engine's data, where it is on this machine."""
         return Path(self._api.info()["DockerRootDir"])

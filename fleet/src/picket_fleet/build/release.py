@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from picket_fleet.build import deltas, project, source
 from picket_fleet.build.architecture import PLATFORMS, architecture
+from picket_fleet.build.cache import Steps
 from picket_fleet.build.deltas import images_of, in_order, making
 from picket_fleet.build.engine import Engine
 from picket_fleet.build.errors import BuildError
@@ -22,11 +23,11 @@ from picket_fleet.build.services import build_all
 from picket_fleet.build.source import Source
 from picket_fleet.errors import FleetError
 from picket_fleet.home import Home
-from picket_fleet.store import preview, releases
+from picket_fleet.store import built, deploys, preview, releases
 from picket_fleet.store.database import Database
 from picket_fleet.store.releases import Build, Release
 
-SCRATCH = "push-"
+SCRATCH, SENT = "push-", "sent-"
 INFO = ""
 
 
@@ -85,9 +86,10 @@ def sweep(home: Home) -> None:
     """Sweep away what a killed build left behind, unless one goes on: for the server's start."""
     if not is_locked(_lock(home)):
         with one_at_a_time(home) as database:
-            for release in releases.everyone(database):  # deploys too: nobody remembers what was pushed of them
-                releases.fail(database, release.id, time.time())
-        shutil.rmtree(home.builds / "blobs", ignore_errors=True)
+            for left in home.builds.glob(f"{SENT}*"):
+                shutil.rmtree(left, ignore_errors=True)
+            if not deploys.going_on(database):
+                shutil.rmtree(home.blobs, ignore_errors=True)
     deltas.sweep(home)
 
 
@@ -112,7 +114,7 @@ def _build(home: Home, database: Database, order: Order, files: Source, scratch:
 
     def make(kept: Pusher) -> dict[str, bytes]:
         kept.say(INFO, f"Release {commit_id} of fleet {name}, for {device_type}")
-        return configs_of(home, read, files, scratch, order, kept)
+        return configs_of(home, database, read, files, scratch, order, kept)
 
     return complete(home, database, release, order, read.composition, make, pusher)
 
@@ -152,10 +154,11 @@ def complete(
 
 
 def configs_of(
-    home: Home, read: Project, files: Source, scratch: Path, order: Order, pusher: Pusher
+    home: Home, database: Database, read: Project, files: Source, scratch: Path, order: Order, pusher: Pusher
 ) -> dict[str, bytes]:
     """Build all images; return their normalised configs by service, with their layers in the fleet's folder."""
     contexts = _Contexts(files, scratch)
+    used: list[str] = []
     address, platform = home.configuration.engine, PLATFORMS[architecture(home.configuration.device_type)]
 
     def make(recipe: Recipe, speak: Callable[[str], None]) -> str:
@@ -163,20 +166,23 @@ def configs_of(
         try:
             if recipe.image:
                 return engine.take(recipe.image, say=speak)
-            return engine.build(recipe, contexts.of(recipe), cached=order.cached, say=speak)
+            return engine.build(recipe, contexts.of(recipe), cached=order.cached, say=Steps(speak, used).hear)
         finally:
             engine.close()
 
     contexts.write(read.recipes)
-    built = build_all(read.recipes, make, pusher.say, pusher.still_there)
+    try:
+        images = build_all(read.recipes, make, pusher.say, pusher.still_there)
+    finally:
+        built.use(database, used)
     engine, layers = Engine(address, platform), Layers(home)
     try:
-        inspected = {image: _inspected(engine, service, image) for service, image in built.items()}
+        inspected = {image: _inspected(engine, service, image) for service, image in images.items()}
         size = layers.fetch(engine, list(inspected.values()))
         pusher.say(INFO, f"{len(inspected)} images; {size / 1e6:.1f} MB of new layers")
     finally:
         engine.close()
-    return {service: layers.config(inspected[image]) for service, image in sorted(built.items())}
+    return {service: layers.config(inspected[image]) for service, image in sorted(images.items())}
 
 
 def _inspected(engine: Engine, service: str, image: str) -> Mapping[str, Any]:
@@ -228,8 +234,9 @@ class _Contexts:
 def _sweep(home: Home, database: Database) -> None:
     for left in home.builds.glob(f"{SCRATCH}*"):
         shutil.rmtree(left, ignore_errors=True)
+    deployed = deploys.going_on(database)
     for release in releases.everyone(database):
-        if release.status == "running" and not releases.composition(database, release.id):
+        if release.status == "running" and release.id not in deployed:
             releases.fail(database, release.id, time.time())
 
 

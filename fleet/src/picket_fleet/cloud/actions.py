@@ -14,7 +14,7 @@ from picket_fleet.cloud.access import for_person
 from picket_fleet.errors import FleetError
 from picket_fleet.server.access import Server
 from picket_fleet.server.resources import read_object
-from picket_fleet.store import devices, fleet, releases
+from picket_fleet.store import devices, fleet, images
 from picket_fleet.store.database import Database
 from picket_fleet.store.devices import Device
 
@@ -43,7 +43,7 @@ async def post_service(request: web.Request, server: Server, _person: str) -> we
     fields = await read_object(request)
     data = fields.get("data")
     image = data.get("imageId") if isinstance(data, dict) else None
-    service = releases.service_of_image(server.database, image) if isinstance(image, int) else None
+    service = images.service_of(server.database, image) if isinstance(image, int) else None
     if service is None:
         raise FleetError("imageId: expected the id of an image")
     SERVICES[_what(request)](server.database, _there(server, _meant(server, fields.get("deviceId"))), service)
@@ -54,7 +54,7 @@ async def post_fleet(_request: web.Request, server: Server, _person: str) -> web
     """Restart all services of all devices that are there."""
     with server.database.transaction():
         for device in devices.everyone(server.database):
-            if server.ledger.is_online(device.id, server.clock()):
+            if server.ledger.is_online(device.id, server.steady()):
                 devices.restart(server.database, device.id)
     return _done(server)
 
@@ -78,7 +78,7 @@ def _meant(server: Server, number: object) -> Device:
 
 def _there(server: Server, device: Device) -> int:
     """Return the id of a device that is there; raises FleetError in words that the command line knows."""
-    if not server.ledger.is_online(device.id, server.clock()):
+    if not server.ledger.is_online(device.id, server.steady()):
         raise FleetError(f"{device.name} is no online device")
     return device.id
 

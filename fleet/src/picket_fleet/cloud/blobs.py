@@ -15,10 +15,10 @@ from pathlib import Path
 from aiohttp import web
 
 from picket_fleet.cloud import deploy
-from picket_fleet.cloud.deploys import Image
 from picket_fleet.server.access import SERVER, Server, bearer
+from picket_fleet.store import deploys
+from picket_fleet.store.deploys import Image
 
-PUSH = ("pull", "push")
 SCOPE = re.compile(r"repository:v2/([0-9a-f]{32}):[a-z,*]+")
 DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 MANIFEST_BYTES = 400_000
@@ -30,9 +30,9 @@ async def get_token(request: web.Request, server: Server, person: str) -> web.St
     """Answer with a token to push to those of the asked repositories that are being deployed."""
     asked = [value for name, value in request.query.items() if name.startswith("scope")]
     scopes = filter(None, map(SCOPE.fullmatch, asked))
-    repositories = [f"v2/{scope[1]}" for scope in scopes if server.deploys.at(scope[1])]
+    repositories = [f"v2/{scope[1]}" for scope in scopes if deploys.at(server.database, scope[1])]
     service = request.query.get("service", "")
-    token = server.tokens.issue(person, service, repositories, server.clock(), actions=PUSH)
+    token = server.tokens.issue(person, service, repositories, server.clock(), may_push=True)
     return web.json_response({"token": token})
 
 
@@ -89,9 +89,10 @@ async def put_manifest(request: web.Request) -> web.StreamResponse:
     body = await request.read()
     if len(body) > MANIFEST_BYTES:
         raise web.HTTPRequestEntityTooLarge(MANIFEST_BYTES, len(body))
-    image.manifest = f"sha256:{hashlib.sha256(body).hexdigest()}"
-    _file(server, image.manifest).write_bytes(body)
-    return web.Response(status=201, headers={"Docker-Content-Digest": image.manifest})
+    digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+    _file(server, digest).write_bytes(body)
+    deploys.pushed(server.database, image.id, digest)
+    return web.Response(status=201, headers={"Docker-Content-Digest": digest})
 
 
 ROUTES = [
@@ -119,7 +120,7 @@ def _pushed_to(request: web.Request) -> tuple[Server, Image]:
     server, location = request.app[SERVER], request.match_info["location"]
     if f"v2/{location}" not in _claimed(request):
         raise web.HTTPForbidden(text="this token is for other repositories")
-    image = server.deploys.at(location)
+    image = deploys.at(server.database, location)
     if image is None:
         raise web.HTTPNotFound(text="nothing is being deployed there")
     return server, image
@@ -129,12 +130,16 @@ async def _append(request: web.Request, upload: Path) -> None:
     if not upload.is_file():
         raise web.HTTPNotFound(text="no such upload")
     size = upload.stat().st_size
-    with upload.open("ab") as out:
-        async for piece in request.content.iter_chunked(PIECE):
-            size += len(piece)
-            if size > BLOB_BYTES:
-                raise web.HTTPRequestEntityTooLarge(BLOB_BYTES, size)
-            out.write(piece)
+    try:
+        with upload.open("ab") as out:
+            async for piece in request.content.iter_chunked(PIECE):
+                size += len(piece)
+                if size > BLOB_BYTES:
+                    raise web.HTTPRequestEntityTooLarge(BLOB_BYTES, size)
+                out.write(piece)
+    except BaseException:  # an engine begins such a blob anew
+        upload.unlink(missing_ok=True)
+        raise
 
 
 def _digest_of(file: Path) -> str:

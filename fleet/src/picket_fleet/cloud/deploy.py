@@ -2,28 +2,31 @@
 
     POST release → POST service, image, image__is_part_of__release, ... → (push of the images) → PATCH release
 
-At the end a process of its own (picket_fleet.cloud.finish) takes the images over, as if they had been built here.
+At the end a process of its own (picket_fleet.cloud.finish) takes the images over, as if they had been built here. A
+restart of the server ends no deploy: all of it is in the database and in files, and the command line asks again.
 """
 
 import asyncio
+import secrets
 import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from aiohttp import web
 
 from picket_fleet import compose
 from picket_fleet.build import composition
 from picket_fleet.build.errors import RefusedError
-from picket_fleet.cloud.deploys import Deploy
+from picket_fleet.build.release import SCRATCH
+from picket_fleet.cloud.filters import number_of
 from picket_fleet.cloud.rows import moment
 from picket_fleet.errors import FleetError
 from picket_fleet.releases.version import semver
 from picket_fleet.server.access import Server
-from picket_fleet.store import releases
+from picket_fleet.store import deploys, releases
+from picket_fleet.store.deploys import Deploy
 
 RESOURCES = ("release", "service", "image", "image__is_part_of__release", "image_label", "image_environment_variable")
 ABANDONED_SECONDS = 3600.0
@@ -32,9 +35,8 @@ Row = dict[str, Any]
 
 def blobs(server: Server) -> Path:
     """Return the folder for what is pushed, until it is taken over."""
-    folder = server.home.builds / "blobs"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
+    server.home.blobs.mkdir(mode=0o700, exist_ok=True)
+    return server.home.blobs
 
 
 def add(server: Server, resource: str, fields: Mapping[str, Any], person: str) -> Row:
@@ -49,52 +51,86 @@ def add(server: Server, resource: str, fields: Mapping[str, Any], person: str) -
         service = releases.services_by_id(server.database).get(of) if isinstance(of, int) else None
         if service is None:
             raise FleetError("is_a_build_of__service: there is no such service")
-        number, image = server.deploys.add_image(service)
+        image = deploys.add_image(server.database, service)
         place = f"{server.home.configuration.registry}/v2/{image.location}"
-        return {"id": number, "is_stored_at__image_location": place, **fields}
+        return {"id": image.id, "is_stored_at__image_location": place, **fields}
     if resource == "image__is_part_of__release":
-        try:
-            server.deploys.join(int(fields["image"]), int(fields["is_part_of__release"]))
-        except (KeyError, TypeError, ValueError):
-            raise FleetError("image__is_part_of__release: that image or release is not being deployed") from None
-        return {"id": fields["image"]}
+        number, release = fields.get("image"), fields.get("is_part_of__release")
+        if not isinstance(number, int) or not isinstance(release, int):
+            raise FleetError("image__is_part_of__release: expected the ids of an image and a release")
+        if not deploys.join(server.database, number, release):
+            raise FleetError("image__is_part_of__release: that image or release is not being deployed")
+        return {"id": number}
     return {"id": 0}  # labels and variables of an image: the composition has them
 
 
 def note_image(server: Server, selector: str) -> None:
     """Hear that an image was pushed; what counts is its manifest, which came with it."""
-    if not any(selector == str(number) for deploy in server.deploys.going_on.values() for number in deploy.images):
+    number = number_of(selector)
+    if number is None or not deploys.has_image(server.database, number):
         raise web.HTTPNotFound(text=f"image {selector}: not being deployed")
 
 
 async def end(server: Server, number: int, status: str) -> None:
-    """Take a release over once it was pushed, or give it up; raises HTTPException with what is wrong."""
-    deploy = server.deploys.going_on.get(number)
-    if deploy is None or deploy.is_ending:
+    """Take a release over once it was pushed, or give it up; raises HTTPException with what is wrong.
+
+    Who asks once more, because the answer was lost, gets it.
+    """
+    deploy = deploys.get(server.database, number)
+    if deploy is None:
+        release = releases.get(server.database, number)
+        if status == "success" and release.status != "success":
+            raise web.HTTPBadRequest(text=f"{release.version} is not being deployed any more: {release.status}")
         return
-    deploy.is_ending = True  # what was pushed is needed until its end
+    ending = server.ending.get(number)
+    if ending is None:
+        ending = server.ending[number] = asyncio.create_task(_end(server, deploy, status))
+        ending.add_done_callback(lambda _: server.ending.pop(number, None))
+    if problem := await asyncio.shield(ending):
+        raise web.HTTPBadRequest(text=problem)
+
+
+async def _end(server: Server, deploy: Deploy, status: str) -> str:
+    """End a deploy and return what is wrong with its images; one that is cut off goes on when that is asked again."""
+    problem = ""
+    if status == "success":
+        problem = await _take_over(server, deploy)
+    else:
+        given_up = "cancelled" if status == "cancelled" else "failed"
+        releases.fail(server.database, deploy.release, server.clock(), given_up)
+    deploys.end(server.database, deploy.release)
+    if not deploys.going_on(server.database) and server.home.blobs.exists():
+        gone = server.home.builds / f"{SCRATCH}{secrets.token_hex(8)}"  # the next deploy may begin while this goes
+        server.home.blobs.rename(gone)
+        await asyncio.to_thread(shutil.rmtree, gone, ignore_errors=True)
+    return problem
+
+
+async def _take_over(server: Server, deploy: Deploy) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "picket_fleet.cloud.finish", str(server.home.folder), str(deploy.release)),
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
     try:
-        if status != "success":
-            releases.fail(server.database, number, server.clock(), "cancelled" if status == "cancelled" else "failed")
-            return
-        await _finish(server, number, deploy)
+        said, _ = await process.communicate()
     finally:
-        del server.deploys.going_on[number]
-        if not server.deploys.going_on:
-            await asyncio.to_thread(shutil.rmtree, blobs(server), ignore_errors=True)
+        if process.returncode is None:  # the server ends
+            process.kill()
+    if process.returncode and process.returncode < 0:
+        raise web.HTTPServiceUnavailable(text="taking the release over was cut off: try again")
+    return said.decode(errors="replace") or "it could not be taken over" if process.returncode else ""
 
 
 def _add_release(server: Server, fields: Mapping[str, Any], person: str) -> Row:
     given = _composition(fields.get("composition"))
     if problems := compose.check(given):
         raise RefusedError("\n".join(f"{'.'.join(map(str, problem.path))}: {problem.why}" for problem in problems))
-    composed = composition.normalise(given)
     _sweep(server)
-    release = releases.begin(
-        server.database, semver(str(fields.get("semver") or "")), server.clock(), composition=composed
-    )
-    is_draft = fields.get("is_final") is False
-    server.deploys.going_on[release.id] = Deploy(composed, is_draft, person)
+    number, is_draft = semver(str(fields.get("semver") or "")), fields.get("is_final") is False
+    with server.database.transaction():
+        release = releases.begin(server.database, number, server.clock(), composition=composition.normalise(given))
+        deploys.begin(server.database, Deploy(release.id, is_draft, person))
     return {
         "id": release.id,
         "commit": release.commit_id,
@@ -122,29 +158,9 @@ def _sweep(server: Server) -> None:
     """Give up what nobody has pushed anything of for long: a command line that was killed ends it never."""
     folder = blobs(server)
     last = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
-    going_on = server.deploys.going_on
-    if server.clock() - last < ABANDONED_SECONDS or any(deploy.is_ending for deploy in going_on.values()):
+    if server.clock() - last < ABANDONED_SECONDS or server.ending:
         return
-    for number in list(going_on):
+    for number in deploys.going_on(server.database):
         releases.fail(server.database, number, server.clock())
-        del going_on[number]
+        deploys.end(server.database, number)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-async def _finish(server: Server, number: int, deploy: Deploy) -> None:
-    order = {
-        "release": number,
-        "is_draft": deploy.is_draft,
-        "person": deploy.person,
-        "composition": deploy.composition,
-        "manifests": {image.service: image.manifest for image in deploy.images.values()},
-    }
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "picket_fleet.cloud.finish", str(server.home.folder), str(blobs(server))),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-    said, _ = await process.communicate(msgspec.json.encode(order))
-    if process.returncode:
-        raise web.HTTPBadRequest(text=said.decode(errors="replace") or "the release could not be taken over")

@@ -17,6 +17,7 @@ Row = Mapping[str, Any]
 Test = Callable[[Row], bool]
 
 TOKEN = re.compile(r"\s*(?:'((?:[^']|'')*)'|([A-Za-z_$][\w$]*(?:/[A-Za-z_]\w*)*)|(-?\d+(?:\.\d+)?)|([(),:=]))")
+NUMBER = re.compile(r"[0-9]{1,18}")
 WORDS = {"true": True, "false": False, "null": None}
 MOST_CHARACTERS = 4000
 
@@ -35,14 +36,19 @@ def filter_of(text: str) -> Test:
 
 def selector_of(text: str) -> Test:
     """Read what stands in the brackets after a resource: an id, or fields with their values."""
-    if text.isdigit():
-        return _equals("id", int(text))
+    if (number := number_of(text)) is not None:
+        return _equals("id", number)
     parser = _Parser(text)
     tests = [parser.field()]
     while parser.take(","):
         tests.append(parser.field())
     parser.expect_end()
     return lambda row: all(test(row) for test in tests)
+
+
+def number_of(text: str) -> int | None:
+    """Return the number that a text is, as far as ids and counts go; else None."""
+    return int(text) if NUMBER.fullmatch(text) else None
 
 
 class _Parser:

@@ -1,8 +1,6 @@
-"""Take over the images of a release that was deployed: `python -m picket_fleet.cloud.finish FOLDER BLOBS < order`.
+"""Take a deployed release (its id) over: `python -m picket_fleet.cloud.finish FOLDER RELEASE`."""
 
-order   {"release": id, "is_draft": bool, "person": name, "composition": {...}, "manifests": {service: digest}}
-"""
-
+import re
 import sqlite3
 import sys
 from collections.abc import Mapping
@@ -12,25 +10,16 @@ from typing import Any
 
 import msgspec
 
-from picket_fleet.build import release as build
 from picket_fleet.build.architecture import PLATFORMS, architecture
 from picket_fleet.build.collect import collect
 from picket_fleet.build.errors import BuildError
 from picket_fleet.build.layers import Layers
-from picket_fleet.build.release import Pusher, one_at_a_time
+from picket_fleet.build.release import Order, Pusher, complete, one_at_a_time
 from picket_fleet.errors import FleetError
 from picket_fleet.home import Home, load
-from picket_fleet.store import releases
+from picket_fleet.store import deploys, releases
 
-
-class Order(msgspec.Struct, frozen=True):
-    """What was deployed; a manifest is "" where none was pushed."""
-
-    release: int
-    is_draft: bool
-    person: str
-    composition: dict[str, Any]
-    manifests: dict[str, str]
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class Silent:
@@ -46,29 +35,32 @@ class Silent:
         """Go on."""
 
 
-def take_over(home: Home, blobs: Path, order: Order) -> None:
+def take_over(home: Home, number: int) -> None:
     """Publish the release; raises FleetError for images that are not there, or not for these devices."""
     with one_at_a_time(home) as database:
-        release = releases.get(database, order.release)
-        layers = Layers(home)
+        release, deploy = releases.get(database, number), deploys.get(database, number)
+        if release.status == "success":
+            return  # it was taken over while nobody was there to hear of it
+        if deploy is None or release.status != "running":
+            raise FleetError(f"{release.version} is not being deployed any more: {release.status}")
+        composition, layers = releases.composition(database, number), Layers(home)
+        pushed = {image.service: image.manifest for image in deploys.images(database, number)}
 
         def make(_pusher: Pusher) -> dict[str, bytes]:
-            return {
-                service: _config(home, layers, blobs, service, digest)
-                for service, digest in sorted(order.manifests.items())
-            }
+            services = sorted(composition["services"])
+            return {service: _config(home, layers, service, pushed.get(service, "")) for service in services}
 
-        how = build.Order(is_draft=order.is_draft, person=order.person)
-        build.complete(home, database, release, how, order.composition, make, Silent())
+        order = Order(is_draft=deploy.is_draft, person=deploy.person)
+        complete(home, database, release, order, composition, make, Silent())
         with suppress(FleetError, OSError, sqlite3.Error):  # the next build tries again
             collect(home, database)
 
 
-def _config(home: Home, layers: Layers, blobs: Path, service: str, digest: str) -> bytes:
+def _config(home: Home, layers: Layers, service: str, digest: str) -> bytes:
     if not digest:
         raise BuildError(f"{service}: no image was pushed")
-    manifest = _read(blobs, service, digest)
-    image = _read(blobs, service, manifest["config"]["digest"])
+    manifest = _read(home, service, digest)
+    image = _read(home, service, manifest["config"]["digest"])
     wanted = PLATFORMS[architecture(home.configuration.device_type)].split("/")[1]
     if (image.get("os"), image.get("architecture")) != ("linux", wanted):
         found = f"{image.get('os')}/{image.get('architecture')}"
@@ -76,7 +68,7 @@ def _config(home: Home, layers: Layers, blobs: Path, service: str, digest: str) 
     diff_ids = image["rootfs"]["diff_ids"]
     for diff_id, layer in zip(diff_ids, manifest["layers"], strict=True):
         if diff_id.removeprefix("sha256:") not in layers.ours():
-            with _blob(blobs, layer["digest"]).open("rb") as file:
+            with _blob(home, layer["digest"]).open("rb") as file:
                 layers.take(file, diff_id.removeprefix("sha256:"))
     inspected = {
         "Architecture": image["architecture"],
@@ -88,21 +80,23 @@ def _config(home: Home, layers: Layers, blobs: Path, service: str, digest: str) 
     return layers.config(inspected)
 
 
-def _read(blobs: Path, service: str, digest: str) -> Mapping[str, Any]:
+def _read(home: Home, service: str, digest: str) -> Mapping[str, Any]:
     try:
-        return msgspec.json.decode(_blob(blobs, digest).read_bytes(), type=dict[str, Any])
+        return msgspec.json.decode(_blob(home, digest).read_bytes(), type=dict[str, Any])
     except (OSError, msgspec.MsgspecError) as error:
         raise BuildError(f"{service}: what was pushed can't be read: {error}") from None
 
 
-def _blob(blobs: Path, digest: str) -> Path:
-    return blobs / digest.removeprefix("sha256:")
+def _blob(home: Home, digest: str) -> Path:
+    if not DIGEST.fullmatch(digest):
+        raise BuildError(f"{digest[:80]!r}: expected a digest")
+    return home.blobs / digest.removeprefix("sha256:")
 
 
 def main() -> int:
-    """Take over what standard input orders; print what is wrong."""
+    """Take over what the arguments say; print what is wrong."""
     try:
-        take_over(load(Path(sys.argv[1])), Path(sys.argv[2]), msgspec.json.decode(sys.stdin.buffer.read(), type=Order))
+        take_over(load(Path(sys.argv[1])), int(sys.argv[2]))
     except (FleetError, OSError, sqlite3.Error, KeyError, TypeError, ValueError) as error:
         print(error)  # noqa: T201
         return 1

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from picket_fleet.cloud.filters import number_of
 from picket_fleet.errors import FleetError
 from picket_fleet.server.access import Server
 from picket_fleet.store import devices, logs, releases
@@ -24,8 +25,8 @@ async def get_logs(request: web.Request, server: Server, _person: str) -> web.St
     except FleetError:
         raise web.HTTPNotFound(text="Device not found") from None
     is_stream = request.query.get("stream") == "1"
-    wanted = request.query.get("count", "")
-    count = min(int(wanted), logs.LINES) if wanted.isdigit() else STREAM_COUNT if is_stream else COUNT
+    wanted = number_of(request.query.get("count", ""))
+    count = min(wanted, logs.LINES) if wanted is not None else STREAM_COUNT if is_stream else COUNT
     lines = logs.tail(server.database, device.id, count=count) if count else []
     services = {name: number for number, name in releases.services_by_id(server.database).items()}
     if not is_stream:

@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
+from picket_fleet.build.release import SENT
 from picket_fleet.build.source import MOST_BYTES
 from picket_fleet.cloud.rows import ORGANISATION
 from picket_fleet.remote.child import end
@@ -43,7 +44,7 @@ async def post_build(request: web.Request, server: Server, person: str) -> web.S
         *(["--no-cache"] if request.query.get("nocache") == "true" else []),
         f"--person={person}",
     ]
-    with tempfile.TemporaryDirectory(prefix="sent-", dir=server.home.builds) as folder:
+    with tempfile.TemporaryDirectory(prefix=SENT, dir=server.home.builds) as folder:
         source = Path(folder) / "source.tar"
         await _receive(request, source)
         process = await asyncio.create_subprocess_exec(

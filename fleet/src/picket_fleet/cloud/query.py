@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from picket_fleet.cloud.filters import Row, filter_of, value_of
+from picket_fleet.cloud.filters import Row, filter_of, number_of, value_of
 
 # What is told only where a query names it: rows that refer to this one, and long texts.
 NAMED = (
@@ -19,8 +19,7 @@ def select(rows: Iterable[Row], query: Mapping[str, str]) -> list[Row]:
     for part in reversed(query.get("$orderby", "").split(",") if query.get("$orderby") else []):
         name, _, direction = part.strip().partition(" ")
         found.sort(key=lambda row: (row.get(name) is not None, row.get(name)), reverse=direction.strip() == "desc")
-    top = query.get("$top", "")
-    return found[: int(top)] if top.isdigit() else found
+    return found[: number_of(query.get("$top", ""))]
 
 
 def folded(row: Row, query: Mapping[str, str]) -> Row:

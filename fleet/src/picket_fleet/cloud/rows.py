@@ -11,7 +11,7 @@ from typing import Any
 from picket_fleet.build.architecture import architecture
 from picket_fleet.releases.evidence import within
 from picket_fleet.server.access import Server
-from picket_fleet.store import devices, fleet, releases
+from picket_fleet.store import devices, fleet, images, releases
 from picket_fleet.store.devices import Device
 from picket_fleet.store.releases import Release
 
@@ -122,7 +122,7 @@ def _device(server: Server, found: Device, own: Row, services: Mapping[int, str]
     def pinned() -> Release | None:
         return releases.get(server.database, found.pinned_release) if found.pinned_release is not None else None
 
-    is_online = server.ledger.is_online(found.id, server.clock())
+    is_online = server.ledger.is_online(found.id, server.steady())
     kind = {"id": TYPE_ID, "slug": found.device_type, "name": found.device_type}
     return {
         **{name: found.report.get(name) for name in REPORTED},
@@ -167,7 +167,7 @@ def _images(server: Server, found: Device, own: Row, running: Release | None) ->
             ],
             "is_provided_by__release": [{**_brief(running)[0], "belongs_to__application": [own]}],
         }
-        for image in releases.images(server.database, running.id)
+        for image in images.of(server.database, running.id)
     ]
 
 
@@ -181,10 +181,10 @@ REPORTED = (
 def _release(server: Server, found: Release) -> Row:
     registry = server.home.configuration.registry
 
-    def images() -> list[Row]:
+    def release_image() -> list[Row]:
         return [
             {"id": image.id, "image": [{"is_stored_at__image_location": f"{registry}/v2/{image.location}"}]}
-            for image in releases.images(server.database, found.id)
+            for image in images.of(server.database, found.id)
         ]
 
     return {
@@ -204,7 +204,7 @@ def _release(server: Server, found: Release) -> Row:
         "end_timestamp": moment(found.ended_at),
         "belongs_to__application": reference(fleet.APP_ID),
         "release_tag": lambda: _pairs(releases.tags(server.database, found.id)),
-        "release_image": images,
+        "release_image": release_image,
         "composition": lambda: releases.composition(server.database, found.id),
     }
 

@@ -6,7 +6,7 @@ from typing import Any
 from picket_fleet.errors import FleetError
 from picket_fleet.home import Home
 from picket_fleet.server.access import Server
-from picket_fleet.store import preview, releases
+from picket_fleet.store import images, preview, releases
 from picket_fleet.store.effects import effects
 
 
@@ -14,10 +14,10 @@ async def effects_of(server: Server, commit: str) -> list[dict[str, Any]]:
     """Return what is to be said of the devices, after the deltas that are missing were made; raises FleetError."""
     database = server.database
     release = releases.of_commit(database, commit)
-    if release is None or not releases.images(database, release.id):
+    if release is None or not images.of(database, release.id):
         raise FleetError("there are no images of this release")
     for base in releases.running(database):
-        if base.id != release.id and releases.images(database, base.id):
+        if base.id != release.id and images.of(database, base.id):
             await server.deltas.find(base.commit_id, commit)
     return await asyncio.to_thread(_said, server.home, commit, server.clock())
 

@@ -86,11 +86,11 @@ async def post_login(request: web.Request) -> web.StreamResponse:
     """Begin a session for who has a person's token."""
     server, page = request.app[SERVER], request.app[PAGE]
     _require_json(request)
-    address, now = request.remote or "", server.clock()
+    address, now = request.remote or "", server.steady()
     if seconds := page.throttle.wait_seconds(address, now):
         text = f"too many wrong tokens from here: try again in {seconds:.0f} s"
         raise web.HTTPTooManyRequests(text=text, headers={"Retry-After": str(round(seconds) + 1)})
-    begun = sessions.begin(server.database, (await _read(request, Login)).token.strip(), now)
+    begun = sessions.begin(server.database, (await _read(request, Login)).token.strip(), server.clock())
     if begun is None:
         page.throttle.failed(address, now)
         server.refusals.note(address, now)

@@ -7,7 +7,7 @@ from typing import Any
 from picket_fleet.errors import FleetError
 from picket_fleet.home import Home
 from picket_fleet.people.wording import timestamp
-from picket_fleet.store import devices, fleet, releases, variables
+from picket_fleet.store import devices, fleet, images, releases, variables
 from picket_fleet.store.database import Database
 from picket_fleet.store.devices import Device
 from picket_fleet.store.releases import Release
@@ -78,7 +78,7 @@ def release_in_full(home: Home, database: Database, one: Release) -> View:
     """Return a release with the images of its services, and the deltas there are to it."""
     return {
         **_release(home, database, one, latest(database), devices.everyone(database)),
-        "images": {image.service: image.image_id for image in releases.images(database, one.id)},
+        "images": {image.service: image.image_id for image in images.of(database, one.id)},
         "deltas": {
             base.version: _length_of(home.delta(base.commit_id, one.commit_id))
             for base in releases.everyone(database)
@@ -89,7 +89,7 @@ def release_in_full(home: Home, database: Database, one: Release) -> View:
 
 def bytes_of(home: Home, database: Database, release: Release) -> int:
     """Return how large the layers of a release are, as they are kept."""
-    return sum(map(_length_of, map(home.layer, releases.layers_of(database, release.id))))
+    return sum(map(_length_of, map(home.layer, images.layers_of(database, release.id))))
 
 
 def _release(home: Home, database: Database, release: Release, newest: Release | None, every: list[Device]) -> View:

@@ -7,7 +7,8 @@ import msgspec
 
 from picket_fleet.store.devices import Device
 from picket_fleet.store.fleet import APP_ID
-from picket_fleet.store.releases import Image, Release
+from picket_fleet.store.images import Image
+from picket_fleet.store.releases import Release
 from picket_fleet.store.variables import Variable, is_configuration
 
 POLL_MS = 600_000

@@ -1,7 +1,7 @@
 """Who is asking: a device by its key, or a machine that wants to join. Without a good key there is one answer, 401."""
 
+import asyncio
 import base64
-import binascii
 import logging
 import math
 import time
@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from picket_fleet.cloud.deploys import Deploys
 from picket_fleet.home import Home
 from picket_fleet.server.changes import Changes
 from picket_fleet.server.compression import Dictionaries
@@ -46,6 +45,11 @@ class Refusals:
         log.warning("%s has no good key", address)
 
 
+def steady() -> float:
+    """Return the seconds since this machine was started: what goes on the same when its clock is set, or it sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 @dataclass
 class Server:
     """What the handlers share."""
@@ -55,11 +59,12 @@ class Server:
     changes: Changes
     ledger: Ledger
     deltas: Deltas
-    tokens: Tokens = field(default_factory=Tokens)
+    tokens: Tokens
     refusals: Refusals = field(default_factory=Refusals)
     dictionaries: Dictionaries = field(default_factory=Dictionaries)
-    deploys: Deploys = field(default_factory=Deploys)
+    ending: dict[int, asyncio.Task[str]] = field(default_factory=dict)  # deploys, by their releases
     clock: Callable[[], float] = time.time
+    steady: Callable[[], float] = steady
 
 
 SERVER = web.AppKey("server", Server)
@@ -75,7 +80,7 @@ def unauthorized() -> web.HTTPUnauthorized:
 def bearer(request: web.Request) -> str:
     """Return the key of a request ("": none)."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else ""
+    return key.strip() if scheme.lower() == "bearer" and key.isascii() else ""
 
 
 def basic(request: web.Request) -> tuple[str, str]:
@@ -83,7 +88,7 @@ def basic(request: web.Request) -> tuple[str, str]:
     scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
     try:
         text = base64.b64decode(encoded, validate=True).decode() if scheme.lower() == "basic" else ""
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return "", ""
     user, _, password = text.partition(":")
     return user, password
@@ -94,7 +99,7 @@ def device_of(server: Server, key: str) -> Device:
     device = devices.of_key(server.database, key) if key else None
     if device is None:
         raise unauthorized()
-    server.ledger.heard(device, server.clock(), CONTACT_SECONDS)
+    server.ledger.heard(device, server.steady(), CONTACT_SECONDS)
     return device
 
 

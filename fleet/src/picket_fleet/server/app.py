@@ -1,11 +1,13 @@
 """The server itself: its addresses, its life, and TLS."""
 
 import asyncio
+import errno
 import logging
 import resource
 import signal
 import sqlite3
 import ssl
+import time
 from asyncio import sslproto
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
@@ -22,12 +24,13 @@ from picket_fleet.home import Home, load
 from picket_fleet.page import routes as page
 from picket_fleet.remote import git_http
 from picket_fleet.server import files, log_stream, registration, registry, report, resources, state
-from picket_fleet.server.access import SERVER, Handler, Server
+from picket_fleet.server.access import SERVER, Handler, Server, steady
 from picket_fleet.server.changes import Changes
 from picket_fleet.server.deltas import Deltas, MakeDelta, make_apart
 from picket_fleet.server.ledger import WRITE_SECONDS, Ledger
 from picket_fleet.server.repeating import repeat
 from picket_fleet.server.rollouts import LOOK_SECONDS, Rollouts
+from picket_fleet.server.tokens import Tokens
 from picket_fleet.store.database import Database
 
 BODY_BYTES = 512_000  # of what is read as a whole; log streams and git are not
@@ -77,7 +80,9 @@ def application(
 ) -> web.Application:
     """Return the server's application; its database belongs to the thread that runs it."""
     app = web.Application(client_max_size=BODY_BYTES, middlewares=[_say_what_is_wrong])
-    app[SERVER] = Server(home, database, Changes(database), Ledger(database), Deltas(home, make_delta))
+    ledger = Ledger(database, steady(), time.time())
+    tokens = Tokens(home.secret("registry"))
+    app[SERVER] = Server(home, database, Changes(database), ledger, Deltas(home, make_delta), tokens)
     app.add_routes(ROUTES)
     for mount in mounts:
         mount(app, home)
@@ -156,7 +161,7 @@ async def _say_what_is_wrong(request: web.Request, handler: Handler) -> web.Stre
     except web.HTTPUnauthorized:
         if "Authorization" in request.headers:  # git first comes without
             server = request.app[SERVER]
-            server.refusals.note(request.remote or "", server.clock())
+            server.refusals.note(request.remote or "", server.steady())
         raise
     except FleetError as error:
         raise web.HTTPBadRequest(text=str(error)) from None
@@ -164,15 +169,27 @@ async def _say_what_is_wrong(request: web.Request, handler: Handler) -> web.Stre
         raise web.HTTPServiceUnavailable(text="the fleet's database can't be used just now") from None
     except web.RequestPayloadError:  # it ended too early
         raise web.HTTPBadRequest(text="the request's body is cut off") from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise web.HTTPInsufficientStorage(text="the server's disk is full") from None
 
 
 async def _background(app: web.Application) -> AsyncIterator[None]:
     server = app[SERVER]
     rollouts = Rollouts(server.database, server.changes)
+
+    def write() -> None:
+        server.ledger.write(server.steady(), server.clock())
+
+    def look() -> None:
+        write()  # when the clock has just been set, nobody is to be judged by what it showed before
+        rollouts.look(server.clock())
+
     works = (
         server.changes.watch(),
-        repeat("contacts and logs", WRITE_SECONDS, lambda: server.ledger.write(server.clock())),
-        repeat("rollouts", LOOK_SECONDS, lambda: rollouts.look(server.clock())),
+        repeat("contacts and logs", WRITE_SECONDS, write),
+        repeat("rollouts", LOOK_SECONDS, look),
     )
     tasks = [asyncio.create_task(work) for work in works]
     yield
@@ -180,7 +197,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-    server.ledger.write(server.clock())
+    write()
 
 
 async def _end_waits(app: web.Application) -> None:

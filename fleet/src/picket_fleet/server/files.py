@@ -7,7 +7,7 @@ from aiohttp import web
 from picket_fleet.errors import FleetError
 from picket_fleet.server.access import Server, for_device
 from picket_fleet.server.compression import answer
-from picket_fleet.store import releases
+from picket_fleet.store import images
 from picket_fleet.store.devices import Device
 
 
@@ -24,7 +24,7 @@ async def get_delta(request: web.Request, server: Server, _device: Device) -> we
 async def get_layer(request: web.Request, server: Server, _device: Device) -> web.StreamResponse:
     """Answer with a layer of a release, by its diff id."""
     diff_id = request.match_info["diff_id"]
-    if not releases.has_layer(server.database, diff_id):
+    if not images.has_layer(server.database, diff_id):
         raise web.HTTPNotFound
     return _file(server.home.layer(diff_id))
 
@@ -32,7 +32,7 @@ async def get_layer(request: web.Request, server: Server, _device: Device) -> we
 @for_device
 async def get_config(request: web.Request, server: Server, _device: Device) -> web.StreamResponse:
     """Answer with the config of an image of a release, byte for byte."""
-    config = releases.config(server.database, request.match_info["image_id"])
+    config = images.config(server.database, request.match_info["image_id"])
     if config is None:
         raise web.HTTPNotFound
     return answer(request, config, server.dictionaries)

@@ -88,7 +88,7 @@ async def post_log_stream(request: web.Request, server: Server, device: Device) 
     unpack = Gunzip().feed if is_gzip else lambda data: iter((data,))
     try:
         async for chunk in request.content.iter_any():
-            server.ledger.heard(device, server.clock(), CONTACT_SECONDS)
+            server.ledger.heard(device, server.steady(), CONTACT_SECONDS)
             for piece in unpack(chunk):
                 server.ledger.said(device, read(lines.feed(piece), releases.services_by_id(server.database)))
                 await asyncio.sleep(0)  # others have their turn, however much there is in it

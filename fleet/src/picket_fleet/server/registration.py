@@ -5,6 +5,9 @@ POST /device/register  Bearer <provisioning key>
 201 {"id", "uuid", "api_key", "name", "fleet": {"uuid", "name", "public_key": base64}}
 409 the uuid, the name or the key is another device's; or the device to replace is online
 
+A machine that has not heard the answer asks again, with the same identity and key, and gets it: by its own key, as the
+provisioning key may have gone with the device that it took the place of.
+
 POST /api-key/device/<id>/device-key  Bearer <provisioning key>  {"apiKey"}
 200 the device has this key from now on; 409 when it is online: nobody takes a living device's place
 """
@@ -65,13 +68,26 @@ def for_machine(handler: MachineHandler) -> Handler:
     return handle
 
 
+async def post_register(request: web.Request) -> web.StreamResponse:
+    """Let a machine join; one that has joined is told so again."""
+    server = request.app[SERVER]
+    try:
+        again = msgspec.json.decode(await request.read(), type=Joining)
+    except (msgspec.MsgspecError, RecursionError):
+        return await _register(request)
+    device = devices.of_key(server.database, again.api_key)
+    return _joined(server, device, again) if device and device.uuid == again.uuid else await _register(request)
+
+
 @for_machine
-async def post_register(request: web.Request, server: Server, token: Token) -> web.StreamResponse:
-    """Let a machine join."""
+async def _register(request: web.Request, server: Server, token: Token) -> web.StreamResponse:
     joining = _body(await request.read(), Joining)
     if str(joining.application) != str(fleet.APP_ID):
         raise web.HTTPBadRequest(text=f"application: this fleet is number {fleet.APP_ID}")
-    device = _join(server, token, joining)
+    return _joined(server, _join(server, token, joining), joining)
+
+
+def _joined(server: Server, device: Device, joining: Joining) -> web.Response:
     configuration = server.home.configuration
     answer = {
         "id": device.id,
@@ -120,7 +136,7 @@ def _join(server: Server, token: Token, joining: Joining) -> Device:
 
 
 def _refuse_online(server: Server, device: Device) -> None:
-    if server.ledger.is_online(device.id, server.clock()):
+    if server.ledger.is_online(device.id, server.steady()):
         raise TakenError(f"{device.name} is online")
 
 

@@ -9,7 +9,7 @@ import re
 from aiohttp import web
 
 from picket_fleet.server.access import SERVER, basic, bearer, device_of, unauthorized
-from picket_fleet.store import releases
+from picket_fleet.store import images
 
 SCOPE = re.compile(r"repository:(v2/([0-9a-z]{1,64})):[a-z,*]+")
 IMAGE = re.compile(r"[^/]+/(v2/[0-9a-z]{1,64})@sha256:[0-9a-f]{64}")
@@ -23,7 +23,7 @@ async def get_token(request: web.Request) -> web.StreamResponse:
     if user != f"d_{device.uuid}":
         raise unauthorized()
     scopes = filter(None, map(SCOPE.fullmatch, request.query.getall("scope", [])))
-    repositories = [scope[1] for scope in scopes if releases.has_location(server.database, scope[2])]
+    repositories = [scope[1] for scope in scopes if images.has_location(server.database, scope[2])]
     service = request.query.get("service", "")
     return web.json_response({"token": server.tokens.issue(device.uuid, service, repositories, server.clock())})
 

@@ -33,7 +33,7 @@ from picket_fleet.home import COMMIT
 from picket_fleet.releases.target import POLL_MS, Application, Target, document
 from picket_fleet.server.access import Server, for_device, unauthorized
 from picket_fleet.server.compression import answer
-from picket_fleet.store import devices, fleet, releases, variables
+from picket_fleet.store import devices, fleet, images, releases, variables
 from picket_fleet.store.devices import Device
 from picket_fleet.store.releases import Release
 
@@ -49,7 +49,7 @@ async def get_state(request: web.Request, server: Server, device: Device) -> web
     """Answer with the target state, or with 304 to who has it; our agent waits for another one."""
     if request.headers.get("Accept") == AGENT:
         return await _for_agent(request, server, device)
-    server.ledger.heard(device, server.clock(), POLL_SECONDS)
+    server.ledger.heard(device, server.steady(), POLL_SECONDS)
     body = _encode(_state(server, device, releases.target_of(server.database, device)))
     etag = _etag(body)
     return _not_modified(etag) if _has(request, etag) else _answer(request, server, body, etag)
@@ -60,7 +60,7 @@ async def _for_agent(request: web.Request, server: Server, device: Device) -> we
     if running != device.running and (not running or COMMIT.fullmatch(running)):
         devices.save_running(server.database, device.id, running)
     wait_seconds = _wait_seconds(request)
-    server.ledger.heard(device, server.clock(), wait_seconds + GRACE_SECONDS)
+    server.ledger.heard(device, server.steady(), wait_seconds + GRACE_SECONDS)
     deadline = asyncio.get_running_loop().time() + wait_seconds
     while True:
         change = server.changes.next()
@@ -90,7 +90,7 @@ def _state(server: Server, device: Device, release: Release | None) -> dict[str,
     target = None
     if release:
         composition = releases.composition(database, release.id)
-        target = Target(release, releases.images(database, release.id), composition)
+        target = Target(release, images.of(database, release.id), composition)
     application = Application(fleet.get(database).uuid, configuration.name, configuration.registry)
     own = variables.concerning(database, device.id)
     return document(application, device, target, own, devices.stopped(database, device.id))

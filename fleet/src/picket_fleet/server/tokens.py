@@ -1,18 +1,19 @@
-"""Tokens for the registry, as Docker's are: a JWT that names what may be pulled, good for some minutes.
+"""Tokens for the registry, as Docker's are: a JWT that names what may be pulled, or pushed, and until when.
 
-The secret is drawn anew with each start of the server; a device that gets a 401 for its token asks for another one.
+Who gets a 401 for its token asks for another one. But who pushes: the engine is given one token for all that it pushes,
+so that has to last, also over a restart of the server.
 """
 
 import base64
 import hashlib
 import hmac
-import secrets
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-GOOD_SECONDS = 600
+GOOD_SECONDS = 600.0
+PUSH_SECONDS = 4 * 3600.0  # as balena's
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -35,21 +36,17 @@ class Claims(msgspec.Struct, frozen=True):
 class Tokens:
     """Gives out tokens and reads them."""
 
-    def __init__(self) -> None:
-        """Draw the secret."""
-        self._secret = secrets.token_bytes(32)
+    def __init__(self, secret: bytes) -> None:
+        """Sign with a secret."""
+        self._secret = secret
 
     def issue(
-        self,
-        subject: str,
-        audience: str,
-        repositories: Iterable[str],
-        now: float,
-        actions: tuple[str, ...] = ("pull",),
+        self, subject: str, audience: str, repositories: Iterable[str], now: float, *, may_push: bool = False
     ) -> str:
         """Return a token that lets a device pull from these repositories, or a person push to them."""
+        actions = ("pull", "push") if may_push else ("pull",)
         allowed = [Access(name, actions=actions) for name in repositories]
-        claims = Claims(subject, audience, now + GOOD_SECONDS, allowed)
+        claims = Claims(subject, audience, now + (PUSH_SECONDS if may_push else GOOD_SECONDS), allowed)
         signed = f"{_part({'alg': 'HS256', 'typ': 'JWT'})}.{_part(claims)}"
         return f"{signed}.{self._sign(signed)}"
 

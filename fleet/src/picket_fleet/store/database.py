@@ -95,6 +95,15 @@ CREATE TRIGGER health_is_changed AFTER UPDATE OF value ON device_tag WHEN new.na
 CREATE TABLE session (                       -- of a person at the page: sha256 of its cookie, and its end
     digest TEXT PRIMARY KEY, token TEXT NOT NULL REFERENCES token ON DELETE CASCADE, expires_at REAL NOT NULL);
 """,
+    """
+CREATE TABLE deploy (                        -- a release that was built elsewhere, until all of it is here
+    release INTEGER PRIMARY KEY REFERENCES release ON DELETE CASCADE, is_draft INTEGER NOT NULL, person TEXT NOT NULL);
+CREATE TABLE deployed_image (                -- of which deploy it is, is said after it was begun
+    id INTEGER PRIMARY KEY AUTOINCREMENT, deploy INTEGER REFERENCES deploy ON DELETE CASCADE, service TEXT NOT NULL,
+    location TEXT NOT NULL UNIQUE, manifest TEXT NOT NULL DEFAULT '');  -- digest of what was pushed there
+CREATE TABLE built (                         -- what builds have left in the engine
+    image_id TEXT PRIMARY KEY, build INTEGER NOT NULL);  -- number of the last build that made or used it
+""",
 )
 VERSION = 1 + len(UPGRADES)
 
@@ -144,11 +153,11 @@ class Database:
 
     def all(self, statement: str, *values: Any) -> list[sqlite3.Row]:
         """Return the rows of a query."""
-        return self._connection.execute(statement, values).fetchall()
+        return self._execute(statement, values).fetchall()
 
     def one(self, statement: str, *values: Any) -> sqlite3.Row | None:
         """Return the first row of a query, if there is one."""
-        row: sqlite3.Row | None = self._connection.execute(statement, values).fetchone()
+        row: sqlite3.Row | None = self._execute(statement, values).fetchone()
         return row
 
     def many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
@@ -157,7 +166,7 @@ class Database:
 
     def run(self, statement: str, *values: Any) -> int:
         """Carry out a statement; returns the id of the row that it inserted."""
-        return self._connection.execute(statement, values).lastrowid or 0
+        return self._execute(statement, values).lastrowid or 0
 
     def changes(self) -> int:
         """Return a number that is another one after somebody else has written."""
@@ -167,6 +176,14 @@ class Database:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    def _execute(self, statement: str, values: Sequence[Any]) -> sqlite3.Cursor:
+        try:
+            return self._connection.execute(statement, values)
+        except OverflowError:
+            raise FleetError("a number is too large for an id") from None
+        except UnicodeEncodeError:
+            raise FleetError("a text is no Unicode") from None
 
     @property
     def _version(self) -> int:

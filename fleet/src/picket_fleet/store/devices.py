@@ -108,8 +108,9 @@ def check_name(name: str) -> None:
 
 def pin(database: Database, device: int, release: int | None) -> None:
     """Have a device run a release (its id), or what its fleet runs (None); raises FleetError for one not built."""
-    fleet.check_pin(database, release)
-    database.run("UPDATE device SET pinned_release = ? WHERE id = ?", release, device)
+    with database.transaction():  # its images must not go just then
+        fleet.check_pin(database, release)
+        database.run("UPDATE device SET pinned_release = ? WHERE id = ?", release, device)
 
 
 def remove(database: Database, device: int) -> None:
@@ -135,6 +136,11 @@ def heard(database: Database, contacts: Iterable[Contact]) -> None:
             "UPDATE device SET seen_at = ?, expected_at = ? WHERE id = ?",
             [(contact.seen_at, contact.expected_at, contact.device) for contact in contacts],
         )
+
+
+def expect_nobody_of_later(database: Database, now: float) -> None:
+    """Expect nobody any more who was heard later than it is: the clock was set back since."""
+    database.run("UPDATE device SET expected_at = NULL WHERE seen_at > ? AND expected_at IS NOT NULL", now)
 
 
 def save_report(database: Database, device: int, report: Mapping[str, Any]) -> None:

@@ -32,8 +32,9 @@ def get(database: Database) -> Fleet:
 
 def pin(database: Database, release: int | None) -> None:
     """Have all devices without a pin of their own run a release (its id), or follow the latest again (None)."""
-    check_pin(database, release)
-    database.run("UPDATE fleet SET pinned_release = ?", release)
+    with database.transaction():  # its images must not go just then
+        check_pin(database, release)
+        database.run("UPDATE fleet SET pinned_release = ?", release)
 
 
 def check_tag(name: str) -> None:

@@ -19,11 +19,12 @@ from picket_fleet.deltas.release import Image as Built
 from picket_fleet.errors import FleetError
 from picket_fleet.home import Home
 from picket_fleet.releases.target import Application, Target, document
-from picket_fleet.store import devices, fleet, releases, variables
+from picket_fleet.store import devices, fleet, images, releases, variables
 from picket_fleet.store.database import Database
 from picket_fleet.store.devices import Device
 from picket_fleet.store.effects import lines
-from picket_fleet.store.releases import Image, Release
+from picket_fleet.store.images import Image
+from picket_fleet.store.releases import Release
 from picket_fleet.store.variables import Variable
 
 OUTPUTS = "io.picket.outputs"
@@ -78,7 +79,7 @@ def preview(home: Home, database: Database, draft: Draft, delta_size: DeltaSize,
 
     for device in every:
         running = releases.of_commit(database, device.running) if device.running else None
-        if running and not releases.images(database, running.id):
+        if running and not images.of(database, running.id):
             running = None
         if device.running not in sizes:
             sizes[device.running] = _download(home, database, draft, running, delta_size)
@@ -103,16 +104,16 @@ def preview(home: Home, database: Database, draft: Draft, delta_size: DeltaSize,
 
 def draft_of(commit_id: str, composition: Mapping[str, Any], configs: Mapping[str, bytes]) -> Draft:
     """Return what was built, by the configs of its services' images."""
-    images = {service: Built.of(config) for service, config in configs.items()}
-    layers = frozenset(diff_id for image in images.values() for diff_id in image.layers)
-    return Draft(commit_id, composition, {service: image.id for service, image in images.items()}, layers)
+    built = {service: Built.of(config) for service, config in configs.items()}
+    layers = frozenset(diff_id for image in built.values() for diff_id in image.layers)
+    return Draft(commit_id, composition, {service: image.id for service, image in built.items()}, layers)
 
 
 def draft_again(database: Database, release: Release) -> Draft:
     """Return what was built of a release that is there."""
-    images = {image.service: image.image_id for image in releases.images(database, release.id)}
-    layers = frozenset(releases.layers_of(database, release.id))
-    return Draft(release.commit_id, releases.composition(database, release.id), images, layers)
+    built = {image.service: image.image_id for image in images.of(database, release.id)}
+    layers = frozenset(images.layers_of(database, release.id))
+    return Draft(release.commit_id, releases.composition(database, release.id), built, layers)
 
 
 def kept_delta(home: Home, draft: Draft) -> DeltaSize:
@@ -163,7 +164,7 @@ class _Differing:
 
     def _before(self, running: Release) -> Target:
         composition = releases.composition(self._database, running.id)
-        return Target(running, releases.images(self._database, running.id), composition)
+        return Target(running, images.of(self._database, running.id), composition)
 
     def _after(self) -> Target:
         draft = self._draft
@@ -197,7 +198,7 @@ def _download(
     """Return how many bytes a device has to get, and what they are."""
     if running and (size := delta_size(running)) is not None:
         return size, "delta"
-    lacking = draft.layers - (releases.layers_of(database, running.id) if running else set())
+    lacking = draft.layers - (images.layers_of(database, running.id) if running else set())
     files = [home.layer(diff_id) for diff_id in lacking]
     return sum(file.stat().st_size for file in files if file.exists()), "layers" if lacking else ""
 

@@ -7,7 +7,6 @@
 `sign` is `Home.sign`. Deltas are made before `publish`: what it announces is to be there.
 """
 
-import hashlib
 import re
 import secrets
 import sqlite3
@@ -19,7 +18,7 @@ import msgspec
 from picket_fleet.errors import FleetError
 from picket_fleet.releases import manifest, version
 from picket_fleet.releases.version import Candidate
-from picket_fleet.store import fleet, rollouts
+from picket_fleet.store import fleet, images, rollouts
 from picket_fleet.store.database import Database
 from picket_fleet.store.devices import Device
 
@@ -53,16 +52,6 @@ class Build(msgspec.Struct, frozen=True):
     is_draft: bool = False
 
 
-class Image(msgspec.Struct, frozen=True):
-    """The image of a service in a release; `image_id` is the sha256 of its config."""
-
-    id: int
-    service_id: int
-    service: str
-    location: str
-    image_id: str
-
-
 class Announcement(msgspec.Struct, frozen=True):
     """A release's manifest with its signature."""
 
@@ -85,10 +74,12 @@ def begin(
 ) -> Release:
     """Note that a release is being built; its commit id may be one that `new_commit_id` gave before.
 
-    One that has its `composition` already is built elsewhere.
+    One that has its `composition` already is built elsewhere. It begins after all others, even where the clock was set
+    back since: of those that are good, devices follow the one that began last.
     """
     number = database.run(
-        "INSERT INTO release (commit_id, semver, status, started_at, composition) VALUES (?, ?, 'running', ?, ?)",
+        "INSERT INTO release (commit_id, semver, status, started_at, composition) SELECT ?, ?, 'running',"
+        " max(?, ifnull(max(started_at) + 0.001, 0)), ? FROM release",
         *(commit_id or new_commit_id(), semver, now, msgspec.json.encode(composition or {}).decode()),
     )
     return get(database, number)
@@ -98,7 +89,7 @@ def publish(database: Database, number: int, build: Build, sign: Sign, now: floa
     """Let a release that was built be run, all at once; devices hear of it within a second."""
     with database.transaction():
         for service, config in sorted(build.configs.items()):
-            _add_image(database, number, service, config)
+            images.add(database, number, service, config)
         database.run(
             "UPDATE release SET status = 'success', ended_at = ?, composition = ? WHERE id = ?",
             *(now, msgspec.json.encode(build.composition).decode(), number),
@@ -187,16 +178,6 @@ def running(database: Database) -> list[Release]:
     return [release for release in map(_read, rows) if release.status == "success"]
 
 
-def images(database: Database, number: int) -> list[Image]:
-    """Return the images of a release by the names of their services: the order of deltas."""
-    rows = database.all(
-        "SELECT image.id, service AS service_id, name AS service, location, image_id "
-        "FROM image JOIN service ON service.id = service WHERE release = ? ORDER BY name",
-        number,
-    )
-    return [Image(**row) for row in rows]
-
-
 def services_by_id(database: Database) -> dict[int, str]:
     """Return the names of all services by their ids."""
     return dict(tuple(row) for row in database.all("SELECT id, name FROM service"))
@@ -208,39 +189,6 @@ def service_id(database: Database, name: str) -> int:
     row = database.one("SELECT id FROM service WHERE name = ?", name)
     assert row
     return int(row["id"])
-
-
-def service_of_image(database: Database, number: int) -> str | None:
-    """Return which service an image (its id) is of."""
-    row = database.one("SELECT name FROM image JOIN service ON service.id = service WHERE image.id = ?", number)
-    return row["name"] if row else None
-
-
-def has_location(database: Database, location: str) -> bool:
-    """Tell whether an image of any release has this location."""
-    return database.one("SELECT 1 FROM image WHERE location = ?", location) is not None
-
-
-def config(database: Database, image_id: str) -> bytes | None:
-    """Return the config of an image of any release that was built."""
-    row = database.one("SELECT config FROM config WHERE image_id = ?", image_id)
-    return row["config"] if row else None
-
-
-def has_layer(database: Database, diff_id: str) -> bool:
-    """Tell whether a layer is of any release that was built."""
-    return database.one("SELECT 1 FROM layer WHERE diff_id = ?", diff_id) is not None
-
-
-def layers(database: Database) -> set[str]:
-    """Return the diff ids of all layers of all releases."""
-    return {row["diff_id"] for row in database.all("SELECT DISTINCT diff_id FROM layer")}
-
-
-def layers_of(database: Database, number: int) -> set[str]:
-    """Return the diff ids of a release's layers."""
-    rows = database.all("SELECT DISTINCT diff_id FROM layer JOIN image USING (image_id) WHERE release = ?", number)
-    return {row["diff_id"] for row in rows}
 
 
 def composition(database: Database, number: int) -> dict[str, Any]:
@@ -281,18 +229,6 @@ def tag(database: Database, number: int, name: str, value: str | None) -> None:
         database.run("INSERT OR REPLACE INTO release_tag VALUES (?, ?, ?)", number, name, value)
 
 
-def _add_image(database: Database, number: int, service: str, config: bytes) -> None:
-    image_id = hashlib.sha256(config).hexdigest()
-    diff_ids = [diff_id.removeprefix("sha256:") for diff_id in msgspec.json.decode(config)["rootfs"]["diff_ids"]]
-    database.run("INSERT OR IGNORE INTO service (name) VALUES (?)", service)
-    database.run("INSERT OR IGNORE INTO config VALUES (?, ?)", image_id, config)
-    database.many("INSERT OR IGNORE INTO layer (image_id, diff_id) VALUES (?, ?)", [(image_id, d) for d in diff_ids])
-    database.run(
-        "INSERT INTO image (release, service, location, image_id) SELECT ?, id, ?, ? FROM service WHERE name = ?",
-        *(number, secrets.token_hex(16), image_id, service),
-    )
-
-
 def _number_and_sign(database: Database, number: int, sign: Sign, *, is_draft: bool) -> None:
     if not is_draft:
         rows = database.all(
@@ -301,7 +237,7 @@ def _number_and_sign(database: Database, number: int, sign: Sign, *, is_draft: b
         revision = version.next_revision(row["revision"] for row in rows)
         database.run("UPDATE release SET revision = ? WHERE id = ?", revision, number)
     release = get(database, number)
-    services = {image.service: image.image_id for image in images(database, number)}
+    services = {image.service: image.image_id for image in images.of(database, number)}
     signed = manifest.encode(manifest.Manifest(release.commit_id, release.version, services))
     database.run("UPDATE release SET manifest = ?, signature = ? WHERE id = ?", signed, sign(signed), number)
 

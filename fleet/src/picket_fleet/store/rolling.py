@@ -11,7 +11,7 @@ from picket_fleet.releases.evidence import Wanted
 from picket_fleet.releases.judging import Seen
 from picket_fleet.releases.policy import Candidate, Policy, stages
 from picket_fleet.releases.rollout import Phase, Rollout
-from picket_fleet.store import fleet, releases, rollouts
+from picket_fleet.store import fleet, images, releases, rollouts
 from picket_fleet.store.database import Database
 from picket_fleet.store.rollouts import HEALTH, UNDER_WAY, Kept
 
@@ -82,9 +82,9 @@ def found(
 ) -> dict[int, Found]:
     """Return all devices by their ids, and what they say of a release; of those not judged the report is not read."""
     named = releases.get(database, release)
-    images = tuple((image.service, image.image_id) for image in releases.images(database, release))
+    built = tuple((image.service, image.image_id) for image in images.of(database, release))
     may_end = evidence.may_end(releases.composition(database, release))
-    wanted = Wanted(fleet.get(database).uuid, named.commit_id, images, may_end)
+    wanted = Wanted(fleet.get(database).uuid, named.commit_id, built, may_end)
     stopped: dict[int, set[str]] = {}
     for row in database.all("SELECT device, service FROM stopped"):
         stopped.setdefault(row["device"], set()).add(row["service"])

@@ -24,7 +24,7 @@ class Session:
 
     def comes_with(self, csrf: str) -> bool:
         """Tell whether a request was made by the page of this session."""
-        return hmac.compare_digest(self.csrf.encode(), csrf.encode())
+        return hmac.compare_digest(digest_of(self.csrf), digest_of(csrf))
 
 
 def begin(database: Database, key: str, now: float) -> tuple[str, Session] | None:

@@ -3,31 +3,31 @@
 import re
 import subprocess
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from fleet.tests.page.chromium import Looking, installed_chromium, launched
-from tests.conftest import site  # noqa: F401
-from tests.fleet.conftest import builder  # noqa: F401
+from picket_fleet.store import releases
+from tests.fleet.device import SECONDS
 from tests.fleet.project import PROJECT
 from tests.fleet.town import Town
+from tests.servers.devices import Machine, Site
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 TALKS = "touch /ok\necho the web speaks of $COLOUR\ntrap 'exit 0' TERM\nwhile :; do sleep 1 & wait $!; done\n"
 
 
 @pytest.fixture(scope="module")
-def browser(site: Any) -> Iterator[Browser]:  # noqa: F811
+def browser(site: Site) -> Iterator[Browser]:
     """A browser on a machine of its own: it drops its connections whenever an address comes or goes on its network."""
     with launched(str(site.machine("laptop").starter(installed_chromium()))) as browser:
         yield browser
 
 
 @pytest.fixture(scope="module")
-def town(site: Any, builder: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:  # noqa: F811
+def town(site: Site, builder: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """A fleet with the devices hall and attic, whose server runs."""
     town = Town(tmp_path_factory.mktemp("town"), site, builder.host)
     town.start()
@@ -43,23 +43,27 @@ def test_a_day(town: Town, browser: Browser, width: int) -> None:
     context = browser.new_context(
         viewport={"width": width, "height": 900}, reduced_motion="reduce", ignore_https_errors=True
     )
-    context.set_default_timeout(90_000)
-    expect.set_options(timeout=90_000)
+    context.set_default_timeout(1000 * SECONDS)
+    expect.set_options(timeout=1000 * SECONDS)
     person = Looking(context.new_page(), town.address)
     page = person.page
     person.log_in(token)
     expect(page.get_by_role("row").filter(has_text="online")).to_have_count(2)
 
     # A release is built, and what its build says can be watched; then devices go to it.
+    with town.database() as database:
+        before = len(releases.everyone(database))
     town.commit({**PROJECT, "web/run": f"# {width}, first\n{TALKS}"})
     pushed = subprocess.Popen(["git", "push", "-q", "fleet", "main"], cwd=town.copy)
     person.go("Releases")
-    newest = page.get_by_role("row").nth(1)
+    rows = page.get_by_role("row")
+    expect(rows).to_have_count(1 + before + 1)  # below their head
+    newest = rows.nth(1)
     expect(newest).to_contain_text(re.compile("building|final"))
     newest.get_by_role("link").click()
     page.get_by_role("region", name="Build log").get_by_text(re.compile(r"Step 1/\d")).first.wait_for()
     page.get_by_text(re.compile("Release .* is built")).wait_for()
-    assert pushed.wait(60) == 0
+    assert pushed.wait(SECONDS) == 0
     first = town.latest()
     person.keep(f"story-build-{width}")
     person.go("Devices")
@@ -80,7 +84,7 @@ def test_a_day(town: Town, browser: Browser, width: int) -> None:
     page.get_by_role("button", name="Pin the fleet…").click()
     page.get_by_role("dialog").get_by_role("button", name="Pin the fleet").click()
     page.get_by_text(f"the fleet is to run {first.version} (pinned").wait_for()
-    before = hall.settles(first)
+    old = hall.settles(first)
     person.go("Devices")
     expect(page.get_by_role("row").filter(has_text="hall")).to_contain_text(first.version)
     page.get_by_role("link", name="hall", exact=True).click()
@@ -97,7 +101,7 @@ def test_a_day(town: Town, browser: Browser, width: int) -> None:
     log = page.get_by_role("region", name="Log")
     log.get_by_text(f"the web speaks of green-{width}").first.wait_for()
     after = hall.settles(first)
-    assert {name for name in after if after[name] != before[name]} == {"web"}
+    assert {name for name in after if after[name] != old[name]} == {"web"}
 
     # A service is stopped and started, the log of one alone is followed.
     page.get_by_label("Service whose log is shown").select_option("web")
