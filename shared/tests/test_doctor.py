@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import pytest
 import zmq
 
 from picket.cli.doctor import Finding, _broker, _hear, _services, _supervisor
 from picket.config import Config
+from picket.config.load import collector_kinds
 from picket.config.schema import Hub, Mqtt
 from picket.messages import Health, encode
 from tests.servers.supervisor import StandInSupervisor
@@ -86,6 +88,30 @@ def test_what_a_service_says_of_itself_is_told(monkeypatch: pytest.MonkeyPatch) 
         (False, "collectors.air", "source: no answer to 'query'"),
         (False, "collectors.plugs", "says nothing"),
     ]
+
+
+@pytest.mark.parametrize("checked", [True, False], ids=["where-collectors-are-installed", "elsewhere"])
+@pytest.mark.parametrize(
+    ("port", "installed", "good", "text"),
+    [
+        pytest.param(7704, False, True, "is not started: ", id="simulated-and-no-library"),
+        pytest.param(7704, True, False, "says nothing", id="simulated"),
+        pytest.param(9999, False, False, "says nothing", id="real"),
+    ],
+)
+def test_a_simulated_plug_is_not_at_fault_where_its_library_is_not_installed(
+    port: int, installed: bool, good: bool, text: str, checked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("picket.cli.doctor.find_spec", lambda _name: installed or None)
+    power: Any = {"kind": "kasa", "plugs": {"heater": {"host": "127.0.0.1", "port": port}}}
+    if checked:
+        power = msgspec.convert(power, collector_kinds()["kasa"])
+
+    _, finding = _services(Config(device="demo", collectors={"power": power}), {"hub": health("hub")})
+
+    assert (finding.good, finding.subject) == (good, "collectors.power")
+    assert finding.text.startswith(text)
+    assert ("python-kasa" in finding.text) == good
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,29 @@ def test_a_part_takes_no_other_collector_s_name(collector: Collector, hub: FakeH
     assert [f.text for f in hub.of(Fault)] == ["attic_lamp is another collector's name: rename one of them"]
 
 
+@pytest.mark.parametrize("name", ["source", "parts", "crash", "configuration"])
+def test_a_part_s_fault_is_none_of_the_frame_s(collector: Collector, hub: FakeHub, name: str) -> None:
+    offline, back = Part(name, "node", fault="offline"), Part(name, "node", {name: math.nan})
+    for outcome in (failed(), failed(), of(offline), of(offline), of(back), of(Part(name, "node"))):
+        collector.take(outcome, now=0.0)
+
+    assert [(f.subject, f.state) for f in hub.of(Fault)] == [
+        ("source", "begin"),
+        ("source", "end"),
+        (f"one named {name}", "begin"),
+        (f"one named {name}", "end"),
+        (f"{name}.{name}", "begin"),
+        (f"{name}.{name}", "end"),
+    ]
+
+
+def test_a_value_s_fault_is_none_of_the_frame_s(collector: Collector, hub: FakeHub) -> None:
+    for _ in range(2):
+        collector.take(measured(source=math.nan), now=0.0)
+
+    assert [(f.subject, f.state) for f in hub.of(Fault)] == [("one named source", "begin")]
+
+
 def test_parts_without_end_do_not_fill_the_bus(collector: Collector, hub: FakeHub) -> None:
     collector.take(of(*(Part(f"node_{n}", "climate", {"temperature_c": 20}) for n in range(MOST_PARTS + 2))), now=0.0)
 

@@ -193,7 +193,17 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
         pytest.param(lambda: Wire(then_wait=True), "no whole answer within 0.5 s", id="silence"),
         pytest.param(lambda: Wire(HEAD, then_wait=True), "no whole answer within 0.5 s", id="half-a-head"),
         pytest.param(
-            lambda: Wire(HEAD + b"Content-Length: 99999\r\n\r\n", *[b" "] * 200), "no whole answer .*", id="a-trickle"
+            lambda: Wire(HEAD + b"Content-Length: 99999\r\n\r\n", *[b" "] * 200),
+            "no whole answer within 0.5 s",
+            id="a-trickle",
+        ),
+        pytest.param(
+            lambda: Wire(HEAD, *[b"X-A: b\r\n"] * 90), "no whole answer within 0.5 s", id="a-trickle-of-headers"
+        ),
+        pytest.param(
+            lambda: Wire(*[b"HTTP/1.1 100 Continue\r\n\r\n"] * 200),
+            "no whole answer within 0.5 s",
+            id="continue-for-ever",
         ),
         pytest.param(lambda: Wire(HEAD + b"Content-Length: 9\r\n\r\n1"), "hung up within its answer", id="short"),
         pytest.param(
@@ -207,11 +217,25 @@ def test_a_server_that_breaks_the_protocol_is_said(site: Site, wire: Callable[[]
     import time
 
     real = site._replace(clock=time.monotonic)
+    patience_seconds = 0.5 if "within 0.5 s" in text else 30
     with wire() as server:
-        config = Config(url=server.url, measures="weather", values=WARM, timeout_seconds=0.5)
+        config = Config(url=server.url, measures="weather", values=WARM, timeout_seconds=patience_seconds)
         with pytest.raises(SourceError, match=rf"^http://127\.0\.0\.1:[0-9]+/v1: ({text})$") as caught:
             open_source(config, real).sample()
     assert "hunter2" not in str(caught.value)
+
+
+def test_redirects_and_the_answer_have_one_time_together(server: Server, site: Site, time: Any) -> None:
+    def slowly(path: str, _headers: Any) -> Reply:
+        time.now += 4
+        return (200, {}, DOCUMENT) if path == "/3" else (302, {"Location": f"/{int(path[1]) + 1}"}, b"")
+
+    server.reply = slowly
+    url = server.url.replace("/v1", "/0")
+
+    with pytest.raises(SourceError, match=r"/[23]: no whole answer within 10 s$"):
+        http(server, site, url=url, timeout_seconds=10).sample()
+    assert warm(http(server, site, url=url, timeout_seconds=20)) == 7.5
 
 
 @pytest.mark.parametrize(
@@ -293,6 +317,15 @@ def test_tls_on_a_plain_port_is_said(server: Server, site: Site) -> None:
         http(server, site, url=url).sample()
 
 
+def test_a_handshake_that_trickles_has_the_same_time(site: Site) -> None:
+    import time
+
+    with Wire(b"\x16\x03\x03\x40\x00", *[b"\x02"] * 200) as server:
+        config = Config(url=server.url.replace("http:", "https:"), measures="w", values=WARM, timeout_seconds=0.5)
+        with pytest.raises(SourceError, match=r"/v1: no whole answer within 0.5 s$"):
+            open_source(config, site._replace(clock=time.monotonic)).sample()
+
+
 def test_an_authority_that_is_not_there_is_said(site: Site) -> None:
     config = Config(url="https://127.0.0.1/", measures="weather", values=WARM, ca_file="/nowhere.crt")
 
@@ -319,11 +352,13 @@ def test_the_simulated_weather_can_be_asked_and_misbehaves(site: Site, fault: st
     with Weather(config, {"weather": {}}) as weather:
         url = f"http://127.0.0.1:{weather.port}/v1/forecast?current=temperature_2m"
         values = {"temperature_c": Value(path="current.temperature_2m")}
-        source = open_source(Config(url=url, measures="weather", values=values, timeout_seconds=0.5), site)
+        patient = Config(url=url, measures="weather", values=values)
+        hasty = msgspec.structs.replace(patient, timeout_seconds=0.5)
+        source = open_source(patient, site)
 
         assert 6 <= (warm(source) or 0) <= 22
         weather.fault("weather", fault)
         with pytest.raises(SourceError, match=f"/v1/forecast: {text}$"):
-            source.sample()
+            open_source(hasty if fault == "slow" else patient, site).sample()
         weather.fault("weather", "clear")
         assert warm(source)

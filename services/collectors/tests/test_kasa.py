@@ -23,6 +23,7 @@ from picket_simulator.kasa_plug import KasaPlug
 from picket_simulator.klap import Reply
 from picket_simulator.plug_server import PlugServer, Speaks, encrypted
 from services.collectors.tests.plugs import ACCOUNT, MAC, source, told
+from tests.servers.ports import free_ports
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def other() -> Iterator[PlugServer]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(one_plug, "ANSWER_SECONDS", 1)
+    monkeypatch.setattr(one_plug, "ANSWER_SECONDS", 2)
     monkeypatch.setattr(IotProtocol, "BACKOFF_SECONDS_AFTER_TIMEOUT", 0)
     monkeypatch.setattr(plug_search, "ANSWER_SECONDS", 0.3)
 
@@ -77,7 +78,7 @@ def slow(plug: PlugServer) -> None:
     answer = plug.device.answer
 
     def late(asked: Any, now: float) -> Any:
-        threading.Event().wait(1.5)
+        threading.Event().wait(2.5)
         return answer(asked, now)
 
     plug.device.answer = late  # type: ignore[method-assign]
@@ -227,7 +228,7 @@ def test_whatever_else_is_at_the_address_is_a_fault_in_one_line(
         plugs = stack.enter_context(closing(source(site, {"rack": PlugConfig("127.0.0.1", port), "fridge": other})))
         told_of = told(plugs.sample())
 
-    assert told_of["rack"].startswith("127.0.0.1: ")
+    assert "127.0.0.1" in told_of["rack"]
     assert "\n" not in told_of["rack"]
     assert len(told_of["rack"]) < 500
     assert told_of["fridge"]["on"] == 1
@@ -247,7 +248,7 @@ def test_plugs_are_read_at_the_same_time(site: Site) -> None:
         parts = plugs.sample()
 
     assert [part.fault for part in parts] == ["no answer from 127.0.0.1"] * 10
-    assert wall.monotonic() - began < 5  # two times a second, for all of them together
+    assert wall.monotonic() - began < 15  # two times two seconds, for all of them together
 
 
 def test_the_process_ends_though_a_plug_is_silent(site: Site, plug: PlugServer) -> None:
@@ -266,7 +267,7 @@ def test_the_process_ends_though_a_plug_is_silent(site: Site, plug: PlugServer) 
         plugs.sample()
     plugs.close()
 
-    assert wall.monotonic() - began < 2
+    assert wall.monotonic() - began < one_plug.PLUG_SECONDS / 2
 
 
 # Plugs that change
@@ -274,11 +275,11 @@ def test_the_process_ends_though_a_plug_is_silent(site: Site, plug: PlugServer) 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
-def test_firmware_that_takes_the_old_protocol_away_costs_one_reading(plug: PlugServer, site: Site) -> None:
-    with closing(source(site, {"rack": plug}, **ACCOUNT)) as plugs:
-        plugs.sample()
-        port = plug.port
-        plug.__exit__()
+def test_firmware_that_takes_the_old_protocol_away_costs_one_reading(site: Site) -> None:
+    (port,) = free_ports(1)
+    with closing(source(site, {"rack": PlugConfig("127.0.0.1", port)}, **ACCOUNT)) as plugs:
+        with PlugServer("127.0.0.1", port, KasaPlug("rack", MAC, 2000)):
+            plugs.sample()
 
         with PlugServer("127.0.0.1", port, KasaPlug("rack", MAC, 2000), "KLAP 2", **ACCOUNT):
             between, after = told(plugs.sample()), told(plugs.sample())

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from picket.messages import Reading, encode
+from picket.messages import Reading
 from picket_collectors.neighbours import Neighbours
 
 
-def reading(source: str, **values: float | None) -> tuple[str, bytes]:
-    return f"reading.{source}", encode(Reading(time_ns=1, source=source, kind="climate", values=values))
+def reading(source: str, **values: float | None) -> Reading:
+    return Reading(time_ns=1, source=source, kind="climate", values=values)
 
 
 @pytest.mark.parametrize(
@@ -21,15 +21,14 @@ def reading(source: str, **values: float | None) -> tuple[str, bytes]:
         pytest.param([reading("attic", humidity_percent=None)], 0, None, id="unknown"),
         pytest.param([reading("attic", temperature_c=20.0)], 0, None, id="another-quantity"),
         pytest.param([reading("attic_2", humidity_percent=1.0)], 0, None, id="another-source"),
-        pytest.param([("reading.attic", b"{")], 0, None, id="garbage"),
     ],
 )
 def test_a_neighbour_is_what_it_said_last(
-    heard: list[tuple[str, bytes]], seconds: float, expected: float | None, time: Any
+    heard: list[Reading], seconds: float, expected: float | None, time: Any
 ) -> None:
-    neighbours = Neighbours(["attic"], time)
-    for topic, body in heard:
-        neighbours.hear(topic, body)
+    neighbours = Neighbours(time)
+    for one in heard:
+        neighbours.hear(f"reading.{one.source}", one)
     time.now += seconds
 
     assert neighbours.value("attic", "humidity_percent", 60) == expected

@@ -2,8 +2,9 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -52,25 +53,21 @@ def site(tmp_path: Path) -> Iterator[Site]:
     with (
         Rsyslog(tmp_path / "server") as server,
         Release(tmp_path, rsyslog_server=server.address, collectors={"nodes": {"kind": "nodes"}}) as release,
+        Mosquitto(tmp_path, release.mqtt_port),
+        closing(Observer(release.mqtt_port)) as observer,
     ):
-        broker = Mosquitto(tmp_path, release.mqtt_port)
-        broker.start()
         (program,) = forwarder(release.config, tmp_path / "data")
         with (tmp_path / "rsyslogd.log").open("ab") as log:
             release.processes["rsyslogd"] = subprocess.Popen(program.command, stdout=log, stderr=log)
-        observer = Observer(release.mqtt_port)
         release.start("picket_collectors", "nodes", name="nodes")
         site = Site(server, release, observer)
 
         def listens() -> bool:
-            with suppress(RuntimeError):  # the observer is not connected yet itself
-                observer.publish("node/probe/log", "do you hear me?")
+            observer.publish("node/probe/log", "do you hear me?")
             return bool(site.lines("probe"))
 
-        wait_for("the collector", listens, 40)
+        wait_for("the collector", listens)
         yield site
-        observer.close()
-        broker.stop()
 
 
 def test_a_line_of_a_node_is_one_line_on_stdout_and_one_message_in_rsyslog(site: Site) -> None:
@@ -98,6 +95,7 @@ def test_hostile_text_makes_no_other_line_and_harms_no_terminal(site: Site) -> N
 
 
 def test_a_flood_of_one_node_is_thinned_and_drowns_no_other(site: Site) -> None:
+    began = time.monotonic()
     for number in range(1000):
         site.observer.publish("node/shed/log", f"chatter {number}")
     site.observer.publish("node/gate/log", "the end")
@@ -105,4 +103,4 @@ def test_a_flood_of_one_node_is_thinned_and_drowns_no_other(site: Site) -> None:
     site.server.wait("the end", APP)
     dropped = site.server.wait("node.shed: dropped ", APP)
     assert len(site.entries("shed")) + int(dropped.text.split()[2]) == 1001
-    assert len(site.entries("shed")) < 60
+    assert len(site.entries("shed")) < 25 + time.monotonic() - began  # 20 at once, then one a second

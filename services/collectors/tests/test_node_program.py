@@ -23,13 +23,14 @@ from tests.servers.release import Release
 from tests.servers.waiting import wait_for
 
 PROGRAMS = Path(__file__).parents[1] / "node"
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 90.0
 INTERVAL_SECONDS = 2
-SILENT = "nothing was heard of it for 20 s"
+SILENT = "nothing was heard of it for 15 s"
 HEAP = "heapsize=128k"  # pointers are twice as long here: a Pico W has some 190 KB, an ESP32 more
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(600),
     pytest.mark.skipif(not PROGRAM, reason="mosquitto is not installed (tests/prepare.sh does)"),
 ]
 
@@ -119,7 +120,7 @@ def house(tmp_path: Path, micropython: list[str]) -> Iterator[House]:
         boards.append(Board(micropython, tmp_path / f"board{len(boards)}", **settings))
         return boards[-1]
 
-    nodes = {"kind": "nodes", "interval_seconds": 1, "nodes": ["shed"], "stale_after_seconds": 20}
+    nodes = {"kind": "nodes", "interval_seconds": 1, "nodes": ["shed"], "stale_after_seconds": 15}
     with Release(tmp_path, collectors={"nodes": nodes}) as release:
         broker = Mosquitto(tmp_path, release.mqtt_port, *ON_DISK)
         broker.start()
@@ -128,8 +129,7 @@ def house(tmp_path: Path, micropython: list[str]) -> Iterator[House]:
         observer = Observer(release.mqtt_port)
 
         def listens() -> bool:
-            with suppress(RuntimeError):  # the observer is not connected yet itself
-                observer.publish("node/probe/log", "do you hear me?")
+            observer.publish("node/probe/log", "do you hear me?")
             return "node.probe" in release.log("nodes")
 
         wait_for("the collector", listens, PATIENCE_SECONDS)
@@ -161,12 +161,13 @@ def test_a_node_is_born_measures_logs_dies_and_comes_back(house: House) -> None:
     wait_for("the will", lambda: house.faults() == [("shed", "begin", "offline")], PATIENCE_SECONDS)
     board.switch_on()
     wait_for("the birth", lambda: house.faults()[1:] == [("shed", "end", "works again")], PATIENCE_SECONDS)
-    wait_for("a new count", lambda: house.uptimes()[-1] < house.uptimes()[-2] or None, PATIENCE_SECONDS)
+    wait_for("a new count", lambda: any(b < a for a, b in pairwise(house.uptimes())), PATIENCE_SECONDS)
     observer.close()
 
 
 def test_an_outage_of_the_broker_costs_no_reading(house: House) -> None:
-    board = house.board()
+    interval_seconds = 2 * INTERVAL_SECONDS
+    board = house.board(interval_seconds=interval_seconds)
     board.switch_on()
     wait_for("readings", lambda: len(house.readings()) >= 2, PATIENCE_SECONDS)
 
@@ -175,9 +176,9 @@ def test_an_outage_of_the_broker_costs_no_reading(house: House) -> None:
     before = house.uptimes()[-1]
     house.broker.start()
 
-    wait_for("what was kept", lambda: house.uptimes()[-1] > before + 6 * INTERVAL_SECONDS, PATIENCE_SECONDS)
+    wait_for("what was kept", lambda: house.uptimes()[-1] > before + 4 * interval_seconds, PATIENCE_SECONDS)
     gaps = [after - before for before, after in pairwise(house.uptimes())]
-    assert max(gaps) < 1.5 * INTERVAL_SECONDS
+    assert max(gaps) < 1.5 * interval_seconds
     begun_at = {round(reading.time_ns / 1e9 - (reading.values["uptime_seconds"] or 0)) for reading in house.readings()}
     assert max(begun_at) - min(begun_at) <= 2  # each bears the time at which it was measured
     assert {subject: state for subject, state, _ in house.faults()} == {"source": "end", "shed": "end"}
@@ -193,7 +194,7 @@ def test_what_there_is_no_room_for_is_dropped_and_said(house: House) -> None:
     house.broker.start()
 
     wait_for("the news", lambda: any("dropped" in line for line in house.lines()), PATIENCE_SECONDS)
-    assert re.search(r"WARNING node.shed: dropped \d+ readings: the broker was away for too long", house.lines()[-1])
+    assert re.search(r"WARNING node.shed: dropped \d+ readings: the broker was away for too long", str(house.lines()))
 
 
 def test_a_second_start_of_the_collector_knows_a_node_that_died_meanwhile(house: House) -> None:
@@ -214,7 +215,7 @@ def test_a_node_that_hangs_is_offline_until_it_goes_on(house: House) -> None:
     wait_for("a reading", house.readings, PATIENCE_SECONDS)
 
     board.send(signal.SIGSTOP)
-    wait_for("silence", lambda: house.faults() == [("shed", "begin", SILENT)], PATIENCE_SECONDS)
+    wait_for("silence", lambda: house.faults()[:1] == [("shed", "begin", SILENT)], PATIENCE_SECONDS)
     wait_for("the will", lambda: "shed: offline" in house.release.log("nodes"), PATIENCE_SECONDS)
     board.send(signal.SIGCONT)
 

@@ -212,3 +212,14 @@ def test_a_switch_is_known_as_one_so_that_its_change_is_published_at_once() -> N
     (part,) = nodes.hear(Heard("node/gate/reading", b'{"gate_open": 1, "battery_percent": 80}', False), 0.0, 0)
 
     assert part.switches == {"gate_open"}
+
+
+def test_who_falls_silent_while_a_value_of_it_is_refused_is_silent_above_all() -> None:
+    nodes = Nodes(Config(), 0.0, lambda *_: None)
+    nodes.hear(Heard("node/shed/reading", b"garbage", False), 0.0, 0)
+
+    silent = [nodes.due(now) for now in (299.0, 300.0, 301.0)]
+    (heard,) = nodes.hear(Heard("node/shed/reading", b"garbage", False), 400.0, 0)
+
+    assert [[part.fault for part in parts] for parts in silent] == [[], ["nothing was heard of it for 300 s"], []]
+    assert heard.fault == "node/shed/reading: expected a JSON object, got garbage"

@@ -73,13 +73,13 @@ def test_a_stream_that_fails_is_opened_anew_ever_later(site: Site, time: Any) ->
     assert isinstance(outcomes[-1], Measured)
 
 
-def test_what_waits_for_its_interval_outlives_a_failure(site: Site, time: Any) -> None:
+def test_what_waits_for_its_interval_outlives_a_failure_and_keeps_its_time(site: Site, time: Any) -> None:
     bridge = Bridge(time, [[lamp(1)], [lamp(2)], OSError("broken"), []])
 
     outcomes = play(site, time, bridge, 20)
 
-    powers = [part.values["power_w"] for outcome in outcomes if isinstance(outcome, Measured) for part in outcome.parts]
-    assert powers == [1, 2]
+    parts = [part for outcome in outcomes if isinstance(outcome, Measured) for part in outcome.parts]
+    assert [(part.values["power_w"], part.time_ns / 1e9) for part in parts] == [(1, 1001), (2, 1002)]
 
 
 def test_what_a_part_kept_through_an_outage_is_paced_by_when_it_was_measured(site: Site, time: Any) -> None:

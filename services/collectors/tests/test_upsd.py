@@ -12,8 +12,8 @@ from tests.servers.release import Release
 from tests.servers.upsd import ON_LINE, UPS, Upsd, installed
 from tests.servers.waiting import wait_for
 
-pytestmark = pytest.mark.slow
-PATIENCE_SECONDS = 40.0
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+PATIENCE_SECONDS = 90.0
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -78,7 +78,7 @@ def test_a_cut_is_told_at_once_though_the_interval_is_ten_minutes(release: Relea
     for status in ("OB DISCHRG", "OB DISCHRG LB", "OL CHRG LB", "OL CHRG"):
         count = len(readings(release))
         upsd.set("ups.status", status)
-        wait_for(status, lambda count=count: readings(release)[count:], 10)  # type: ignore[misc]
+        wait_for(status, lambda count=count: readings(release)[count:], PATIENCE_SECONDS)  # type: ignore[misc]
 
     told = [(reading.values["on_battery"], reading.values["low_battery"]) for reading in readings(release)]
     assert told == [(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)]
@@ -86,12 +86,12 @@ def test_a_cut_is_told_at_once_though_the_interval_is_ten_minutes(release: Relea
 
 def test_an_outage_that_plays_by_itself_is_told_step_by_step(release: Release, upsd: Upsd) -> None:
     upsd.end("dummy-ups")
-    upsd.play(ON_LINE, [(5, "OB DISCHRG"), (5, "OB DISCHRG LB"), (5, "OL CHRG")])
+    upsd.play(ON_LINE, [(15, "OB DISCHRG"), (10, "OB DISCHRG LB"), (10, "OL CHRG")])
     upsd.start_driver()
     wait_for("the driver", lambda: upsd.variable("ups.status") not in ("", "WAIT"))
     release.start("picket_collectors", "ups", name="ups")
 
-    wait_for("the end", lambda: [r for r in readings(release)[1:] if r.values["on_battery"] == 0], PATIENCE_SECONDS)
+    wait_for("the end", lambda: [r for r in readings(release)[1:] if r.values["on_battery"] == 0], 150)
 
     told = [(reading.values["on_battery"], reading.values["low_battery"]) for reading in readings(release)]
     assert told == [(0, 0), (1, 0), (1, 1), (0, 0)]

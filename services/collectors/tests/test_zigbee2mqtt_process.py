@@ -13,8 +13,12 @@ from tests.servers.mqtt import Observer
 from tests.servers.release import Release
 from tests.servers.waiting import wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not PROGRAM, reason="mosquitto is not installed")]
-PATIENCE_SECONDS = 40.0
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(not PROGRAM, reason="mosquitto is not installed"),
+]
+PATIENCE_SECONDS = 90.0
 ZIGBEE = {"kind": "zigbee2mqtt", "base_topic": "sim/zigbee2mqtt", "interval_seconds": 1}
 
 
@@ -29,10 +33,8 @@ def release(tmp_path: Path) -> Iterator[Release]:
 
 @pytest.fixture
 def broker(release: Release) -> Iterator[Mosquitto]:
-    broker = Mosquitto(release.folder, release.mqtt_port)
-    broker.start()
-    yield broker
-    broker.kill()
+    with Mosquitto(release.folder, release.mqtt_port) as broker:
+        yield broker
 
 
 @pytest.fixture
@@ -123,7 +125,9 @@ def test_a_broker_that_is_lost_is_found_again(
     wait_for("a reading", lambda: readings(release, "zigbee_plug"), PATIENCE_SECONDS)
 
     broker.kill()
-    wait_for("the loss", lambda: "source" in release.log("zigbee") and "broker" in release.log("zigbee"), 20)
+    wait_for(
+        "the loss", lambda: "source" in release.log("zigbee") and "broker" in release.log("zigbee"), PATIENCE_SECONDS
+    )
     before = len(readings(release, "zigbee_plug"))
     broker.start()
 

@@ -61,7 +61,9 @@ class Observer:
         return (self.payloads(topic) or [None])[-1]
 
     def send(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        self._client.publish(f"{BASE}/{topic}", payload, 1, retain).wait_for_publish(10)
+        sent = self._client.publish(f"{BASE}/{topic}", payload, 1, retain)
+        sent.wait_for_publish(60)
+        assert sent.is_published(), f"the broker did not take {topic}"
 
     def result(self, output: str = "siren") -> OutputResult:
         """Wait for the first result of an output."""
@@ -131,8 +133,6 @@ class Site:
 
     def __init__(self, folder: Path) -> None:
         self.release = Release(folder, OUTPUTS)
-        # One of 2 s costs a connection on a machine that stalls; who needs a short one says so.
-        self.release.environment["PICKET__MQTT__KEEPALIVE_SECONDS"] = "30"
         self.broker = Mosquitto(folder, self.release.mqtt_port)
         self._open: list[Any] = []
 

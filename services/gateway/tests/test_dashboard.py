@@ -2,17 +2,19 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from picket.config import load_with_origins
+from picket.messages import Health
 from picket.service import Runtime
 from picket.supervisor import device_name
 from picket_gateway.dashboard import FIRST_VISIT_SECONDS, VISIT_SECONDS, Dashboard, health_tag
 from picket_gateway.heartbeat import ServiceHealth
+from picket_gateway.vitals import Vitals
 from services.gateway.tests.stage import Site
 from tests.servers.supervisor import StandInSupervisor
 from tests.servers.waiting import wait_for
@@ -34,8 +36,9 @@ class Scene:
         self.learned = 0
         self._now = 0.0
         self.runtime.loop.now = lambda: self._now
+        self.look: Callable[[float], Mapping[str, ServiceHealth]] = lambda _: self.services
         self.dashboard = Dashboard(
-            self.runtime, lambda _: self.services, "0.1.0", self._learn, supervisor.environment | environment
+            self.runtime, lambda now: self.look(now), "0.1.0", self._learn, supervisor.environment | environment
         )
         self._due = FIRST_VISIT_SECONDS
 
@@ -46,13 +49,16 @@ class Scene:
     def let_it_visit(self, times: int = 1) -> None:
         """Let so many visits come due, and each be taken in."""
         for _ in range(times):
-            self._now = self._due
-            self._due = self._due + VISIT_SECONDS if self._due >= VISIT_SECONDS else VISIT_SECONDS
-            self.runtime.loop.turn(0)
-            visitor = self.dashboard._visitor
-            assert visitor
+            self.be_at(self._due)
+            self._due += VISIT_SECONDS
+
+    def be_at(self, now: float) -> None:
+        """Let it be that late, and a visit that is due be taken in."""
+        self._now = now
+        self.runtime.loop.turn(0)
+        if visitor := self.dashboard._visitor:
             visitor.join(20)
-            self.runtime.loop.turn(0)
+        self.runtime.loop.turn(0)
 
     def _learn(self) -> None:
         self.learned += 1
@@ -119,6 +125,19 @@ def test_tags_are_delivered_when_they_change_and_only_then(scene: Scene) -> None
 
     assert scene.supervisor.tags["picket_health"] == "degraded: relay"
     assert scene.supervisor.asked.count("PATCH /v2/device/tags") == 2
+
+
+def test_who_is_never_heard_is_told_soon_after_a_minute(scene: Scene) -> None:
+    vitals = Vitals({"hub", "relay"})
+    scene.look = vitals.services
+    hub = Health(time_ns=1, service="hub", state="ok", uptime_seconds=1, faults={}, figures={})
+
+    for second in range(80):
+        if second >= 14:
+            vitals.hear(hub, second, now_ns=1)
+        scene.be_at(second)
+
+    assert scene.supervisor.tags["picket_health"] == "silent: relay"
 
 
 def test_a_supervisor_without_tags_is_not_asked_again_and_is_no_fault(scene: Scene) -> None:
@@ -191,7 +210,7 @@ def test_info_tells_release_and_name_and_no_key_is_said(site: Site) -> None:
         observer = site.observe()
         site.start_gateway()
 
-        wait_for("the name", lambda: b"Front door" in (observer.last("info") or b""), 40)
+        wait_for("the name", lambda: b"Front door" in (observer.last("info") or b""), 90)
 
         info = msgspec.json.decode(observer.last("info") or b"")
         assert info["release"] == supervisor.release

@@ -16,7 +16,11 @@ from tests.servers.mosquitto import ON_DISK, PROGRAM
 from tests.servers.waiting import wait_for
 from tests.servers.witness import Witness
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not PROGRAM, reason="mosquitto is not installed")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(not PROGRAM, reason="mosquitto is not installed"),
+]
 
 SOURCES = ("hall", "kitchen", "garden")
 KILLS = 8
@@ -60,7 +64,7 @@ def test_a_gateway_that_is_killed_again_and_again_repeats_little_and_loses_nothi
     site.start_gateway()
 
     expected = [message.id for _, message in events(0, sent)]
-    wait_for("all events", lambda: len(set(ids(observer.payloads("event")))) == sent, 60)
+    wait_for("all events", lambda: len(set(ids(observer.payloads("event")))) == sent, 120)
     arrived = ids(observer.payloads("event"))
     assert list(dict.fromkeys(arrived)) == expected
     # In flight, or acknowledged and not yet counted; whatever stood in a socket as it died comes on top, now and then.
@@ -86,7 +90,7 @@ def test_a_broker_that_is_killed_gets_again_only_what_it_had_not_acknowledged(si
         site.broker.start()
 
     expected = [message.id for _, message in events(0, sent)]
-    wait_for("all events", lambda: len({heard.payload for heard in witness.heard}) == sent, 60)
+    wait_for("all events", lambda: len({heard.payload for heard in witness.heard}) == sent, 120)
     witness.close()
     arrived = ids([heard.payload for heard in witness.heard if not heard.again])
     assert list(dict.fromkeys(arrived)) == expected
@@ -106,7 +110,7 @@ def test_a_hub_that_is_killed_makes_nothing_be_sent_twice(site: Site) -> None:
         site.release.kill("picket_hub")
         site.release.start_hub()
 
-    wait_for("all events", lambda: len(observer.payloads("event")) >= sent, 60)
+    wait_for("all events", lambda: len(observer.payloads("event")) >= sent, 120)
     site.release.publish(*events(sent, 1))
     wait_for("one more", lambda: len(observer.payloads("event")) > sent)
     assert ids(observer.payloads("event")) == [message.id for _, message in events(0, sent + 1)]

@@ -13,7 +13,7 @@ from picket.bus.producer import Producer
 from picket.health import HealthBeat
 from picket.messages import Reading
 from picket.service import Runtime
-from picket_collectors.neighbours import PREFIX, Neighbours
+from picket_collectors.neighbours import Neighbours
 from picket_collectors.outcome import Failed, Outcome
 from picket_collectors.receiver import Receiver
 from picket_collectors.sampler import Sampler
@@ -29,6 +29,7 @@ STOP_SECONDS = 3.0
 STARTING_SECONDS = 6.0
 MOST_PARTS = 200  # a device that makes up names is not to fill the bus
 ANY = (-math.inf, math.inf)
+OURS = ("source", "parts", "crash", "configuration")  # what is said of the collector itself, here and as it dies
 
 log = logging.getLogger("collector")
 
@@ -82,7 +83,8 @@ class Collector:
         if part in self._parts or not part:
             return True
         if f"{self._name}_{part}" in self._others:
-            self._health.begin(part, f"{self._name}_{part} is another collector's name: rename one of them")
+            text = f"{self._name}_{part} is another collector's name: rename one of them"
+            self._health.begin(_subject(part), text)
             return False
         if len(self._parts) == MOST_PARTS:
             self._health.begin("parts", f"more than {MOST_PARTS}: {part} and those to come are left out")
@@ -92,9 +94,9 @@ class Collector:
 
     def _take_part(self, part: Part, time_ns: int, now: float) -> None:
         if part.fault:
-            self._health.begin(part.name, part.fault)
+            self._health.begin(_subject(part.name), part.fault)
         elif part.name:
-            self._health.end(part.name)
+            self._health.end(_subject(part.name))
             if not part.values:  # it may be gone for good, and its values with it
                 for subject in [fault for fault in self._health.faults if fault.startswith(f"{part.name}.")]:
                     self._health.end(subject, "is no longer said")
@@ -105,7 +107,7 @@ class Collector:
         source = f"{self._name}_{part.name}" if part.name else self._name
         values = {name: self._plausible(part.name, name, value) for name, value in part.values.items()}
         self._producer.publish(
-            f"{PREFIX}{source}",
+            f"reading.{source}",
             Reading(time_ns=part.time_ns or time_ns, source=source, kind=part.kind, values=values),
         )
 
@@ -114,7 +116,7 @@ class Collector:
         if value is None:
             return None
         low, high = self._ranges.get(name, ANY)
-        subject = f"{part}.{name}" if part else name
+        subject = f"{part}.{name}" if part else _subject(name)
         if low <= value <= high and math.isfinite(value):
             self._health.end(subject, f"{value:g} is plausible again")
             return float(value)
@@ -122,6 +124,11 @@ class Collector:
         if subject not in self._health.faults:  # the values that follow are no other fault
             self._health.begin(subject, f"{value:g} is not plausible: expected {low:g} to {high:g}")
         return None
+
+
+def _subject(name: str) -> str:
+    """Return what is at fault with a part or a value: none of OURS, for no name has a space in it."""
+    return f"one named {name}" if name in OURS else name
 
 
 def collect(name: str, runtime: Runtime) -> None:
@@ -156,9 +163,9 @@ def collect(name: str, runtime: Runtime) -> None:
             collector.take(outcomes.get(), loop.now())
 
     names = module.neighbours(entry) if hasattr(module, "neighbours") else ()
-    neighbours = Neighbours(names, time.monotonic)
+    neighbours = Neighbours(time.monotonic)
     if names:
-        runtime.subscribe([PREFIX + other for other in names], neighbours.hear)
+        runtime.hear([f"reading.{other}" for other in names], neighbours.hear)
     site = Site(name, runtime.config, time.monotonic, pause, neighbours.value)
     worker: Sampler | Receiver
     if hasattr(module, "open_stream"):

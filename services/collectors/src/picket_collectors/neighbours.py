@@ -1,31 +1,22 @@
 """What other sources of this device measured last, for one that needs it: a gas sensor wants the humidity."""
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 
-from picket.errors import WireError
-from picket.messages import Reading, decode
-
-PREFIX = "reading."
+from picket.messages import Message, Reading
 
 
 class Neighbours:
     """Hears readings on the loop's thread, and is asked on the source's."""
 
-    def __init__(self, names: Sequence[str], clock: Callable[[], float]) -> None:
-        """Have heard nothing yet of `names`."""
-        self._topics = {PREFIX + name for name in names}
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """Have heard nothing yet."""
         self._clock = clock
         self._heard: dict[str, tuple[float, Reading]] = {}
 
-    def hear(self, topic: str, body: bytes) -> None:
-        """Keep a reading of one of them."""
-        if topic not in self._topics:  # a subscription is by prefix
-            return
-        with suppress(WireError):
-            reading = decode(topic, body)
-            assert isinstance(reading, Reading)
-            self._heard[reading.source] = (self._clock(), reading)
+    def hear(self, _topic: str, message: Message) -> None:
+        """Keep what a source measured last."""
+        if isinstance(message, Reading):
+            self._heard[message.source] = (self._clock(), message)
 
     def value(self, source: str, quantity: str, max_age_seconds: float) -> float | None:
         """Return what `source` measured, if it is no older than that."""

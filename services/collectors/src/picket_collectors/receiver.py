@@ -55,8 +55,8 @@ class Receiver:
                 self._retries.reset()
                 now = self._site.clock()
                 for part in parts:
-                    # By when it was measured: what a part has kept through an outage comes all at once.
-                    age_seconds = max(0.0, (time_ns - part.time_ns) / 1e9) if part.time_ns else 0.0
-                    self._pace.offer(part, now - age_seconds)
+                    # By when it was measured: it may wait for its interval, or have been kept through an outage.
+                    dated = part._replace(time_ns=part.time_ns or time_ns)
+                    self._pace.offer(dated, now - max(0.0, (time_ns - dated.time_ns) / 1e9))
                 self._hand_over(Measured(time_ns, self._pace.due(now), stream.figures(), 0.0))
                 self._site.pause(0)

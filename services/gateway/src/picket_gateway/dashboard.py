@@ -15,7 +15,7 @@ from picket.supervisor import Supervisor, SupervisorError, UnknownToSupervisorEr
 from picket_gateway.heartbeat import ServiceHealth
 
 VISIT_SECONDS = 60.0
-FIRST_VISIT_SECONDS = 10.0  # by then the services have been heard
+FIRST_VISIT_SECONDS = 15.0  # by then the services have been heard, and at the next one who never was is missed
 FAILURES = 3  # at power-up the supervisor is later than this
 LONGEST_TAG = 120
 
@@ -61,8 +61,11 @@ class Dashboard:
         self._failures = 0
         self._brought: list[Visit] = []
         runtime.loop.on_wake(self._take_in)
-        runtime.loop.at(runtime.loop.now() + FIRST_VISIT_SECONDS, self._begin_visit)
-        runtime.loop.every(VISIT_SECONDS, self._begin_visit)
+        runtime.loop.at(runtime.loop.now() + FIRST_VISIT_SECONDS, self._begin_visits)
+
+    def _begin_visits(self) -> None:
+        self._runtime.loop.every(VISIT_SECONDS, self._begin_visit)
+        self._begin_visit()
 
     def _begin_visit(self) -> None:
         if self._visitor and self._visitor.is_alive():

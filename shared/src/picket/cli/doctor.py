@@ -5,9 +5,11 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import zmq
 
 from picket.bus import Endpoints
@@ -21,6 +23,7 @@ from picket.messages import Health, decode
 from picket.supervisor import Supervisor, SupervisorError
 
 HELP = "check configuration, wiring, permissions, hub, services, broker and clock"
+NO_KASA = "is not started: simulated plugs need python-kasa, as by picket-collectors[kasa] or make image KASA=1"
 BUILT_AFTER = 1_760_000_000  # no clock that is right shows a time before this was written
 
 
@@ -136,11 +139,22 @@ def _services(config: Config, heard: Mapping[str, Health]) -> Iterator[Finding]:
     for service, health in sorted(heard.items()):
         for subject, text in health.faults.items():
             yield Finding(False, service, f"{subject}: {text}")
-    for name in config.collectors:
-        if f"collectors.{name}" not in heard:
-            yield Finding(
-                False, f"collectors.{name}", "says nothing", "see its log; a simulated plug needs python-kasa"
-            )
+    for name, source in config.collectors.items():
+        if f"collectors.{name}" in heard:
+            continue
+        if _has_simulated_plugs(source, config) and find_spec("kasa") is None:
+            yield Finding(True, f"collectors.{name}", NO_KASA)
+        else:
+            yield Finding(False, f"collectors.{name}", "says nothing", "see its log")
+
+
+def _has_simulated_plugs(source: Any, config: Config) -> bool:
+    """Tell whose plugs are the simulator's; where collectors are not installed, their settings are plain data."""
+    match msgspec.to_builtins(source, enc_hook=str):
+        case {"plugs": dict(plugs)}:
+            ports = [str(plug.get("port")) for plug in plugs.values() if isinstance(plug, dict)]
+            return str(config.simulator.plug_port) in ports
+    return False
 
 
 def _broker(config: Config, gateway: Health | None) -> Finding:

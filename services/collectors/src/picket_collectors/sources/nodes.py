@@ -118,7 +118,8 @@ class Nodes:
         silent = []
         for name, node in self._nodes.items():
             self._log(name, node.log.due(now))
-            if not node.fault and now - node.heard_at >= self._stale_after_seconds:
+            is_told = node.faults["status"] or node.faults["silence"]
+            if not is_told and now - node.heard_at >= self._stale_after_seconds:
                 node.faults["silence"] = f"nothing was heard of it for {self._stale_after_seconds:g} s"
                 silent.append(Part(name, KIND, fault=node.fault))
         return silent

@@ -20,7 +20,6 @@ it is back may be a power cut.
 
 import re
 import socket
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Annotated, Protocol
@@ -122,9 +121,7 @@ class Nut:
         except DriverError as error:
             return [Part(DRIVER, KIND, fault=str(error))]
         self._told = len(variables)
-        # With its time: what waits for its interval is not to be of a moment at which the driver was lost.
-        measured = Part("", KIND, values(variables), switches=frozenset(FLAGS), time_ns=time.time_ns())
-        return [Part(DRIVER, KIND), measured]
+        return [Part(DRIVER, KIND), Part("", KIND, values(variables), switches=frozenset(FLAGS))]
 
     def figures(self) -> Mapping[str, float]:
         """Show how much the UPS tells of itself."""
