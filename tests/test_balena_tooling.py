@@ -13,7 +13,7 @@ from tests.servers.balena import balena, install, judge
 from tests.servers.containers import arguments, build_all, docker
 from tests.servers.npm import NotInstalledError
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 ROOT = Path(__file__).parent.parent
 
 

@@ -17,6 +17,7 @@ from tests.servers.whole import Whole
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(900),
     pytest.mark.skipif(not Path(PROGRAM).exists(), reason="rsyslogd is not installed (tests/prepare.sh does)"),
 ]
 
@@ -142,7 +143,7 @@ def test_the_whole_release_forwards_and_no_secret_is_in_any_line(tmp_path: Path)
     secrets = {name: value.replace("PORT", str(dead)) for name, value in SECRETS.items()}
     other = {"INFLUX_URL": f"http://127.0.0.1:{influx}", "MQTT_USERNAME": "demo", "PICKET__LOG_LEVEL": "debug"}
     with Rsyslog(tmp_path / "server") as server, whole(tmp_path, server, **secrets, **other) as release:
-        release.start()
+        release.start().close()
         connected = server.wait("connected to", "gateway")
         server.wait("", "relay")
         server.wait("", "recorder", 60)  # which can't reach its server

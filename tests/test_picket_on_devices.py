@@ -17,13 +17,14 @@ from tests.fleet.town import Town
 from tests.servers.devices import Site
 from tests.servers.mqtt import Observer
 from tests.servers.waiting import wait_for
+from tests.servers.whole import last_levels
 
 ROOT = Path(__file__).parent.parent
 LINE = "services/automation/src/picket_automation/service.py"
 USER = ("home", "a password of the tests")
 SECONDS = 300.0
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def test_what_picket_says_of_its_health_reaches_the_fleet(town: Town, tell: Call
         found: dict[str, str] = json.loads(town.fleet("device", town.devices[0].name, "--json"))["tags"]
         return found
 
-    wait_for("its health", lambda: tags().get("picket_health", "starting") != "starting", 180)
+    wait_for("its health", lambda: tags().get("picket_health", "starting") != "starting", SECONDS)
 
     tell(f"Picket says of itself: {tags()}")
     assert "gpio-input" not in tags()["picket_health"]
@@ -69,18 +70,22 @@ def test_what_picket_says_of_its_health_reaches_the_fleet(town: Town, tell: Call
 def test_on_a_device_a_walk_becomes_one_event_and_turns_the_light_on(town: Town) -> None:
     device = town.devices[0]
     observer = Observer(1883, user=USER, host=device.machine.address)
-    observer.wait("picket/demo/status", "online", 60)
-    observer.wait("picket/demo/input/hall/state", "OFF", 60)
-    observer.wait("picket/demo/output/light/state", "OFF", 60)
+    observer.wait("picket/demo/status", "online")
+    observer.wait("picket/demo/input/hall/state", "OFF")
+    observer.wait("picket/demo/output/light/state", "OFF")
     observer.heard.clear()
 
     device.execute("simulator", "picket", "simulate", "walk", "hall")
-    light_on = observer.wait("picket/demo/output/light/state", "ON", 30)
-    light_off = observer.wait("picket/demo/output/light/state", "OFF", 30)
-    wait_for("the event's end", lambda: len(observer.on("picket/demo/event")) >= 2, 30)
+    observer.wait("picket/demo/output/light/state", "ON")
+    light = "picket/demo/output/light/state"
+    wait_for("a dark light", lambda: observer.on(light)[-1].text == "OFF")
+    wait_for("the event's end", lambda: len(observer.on("picket/demo/event")) >= 2)
     observer.close()
 
-    assert 4.9 < light_off.at - light_on.at < 6
+    history = device.execute("simulator", "picket", "simulate", "chips", "--json", "--history")
+    (on_at, on_level), (off_at, off_level) = last_levels(history, "light", 2)
+    assert (on_level, off_level) == ("high", "low")
+    assert 4.9 < off_at - on_at < 15
     assert [event.json["type"] for event in observer.on("picket/demo/event")] == ["new", "end"]
 
 

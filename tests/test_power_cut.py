@@ -17,7 +17,7 @@ from tests.servers.release import Release
 from tests.servers.upsd import UPS, Upsd, installed
 from tests.servers.waiting import wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 CONFIG = """
 io_boards: {main: {bus: /dev/i2c-1}}
@@ -30,6 +30,8 @@ rules:
   light_off: {when: threshold power_cut ends, then: relay light off}
   siren_never: {when: threshold battery_low begins, then: relay light on, only_if: threshold power_cut clear}
 """
+READERS = {"notifier-alarms", "notifier-notices", "gateway"}
+LOSS = "does not run (DRIVER-NOT-CONNECTED)"
 
 
 @pytest.fixture
@@ -54,6 +56,7 @@ def test_a_power_cut_lights_the_light_and_is_told_to_people_and_to_the_broker(tm
         observer = Observer(release.mqtt_port)
         try:
             observer.wait("picket/test/sensor/ups/state")
+            wait_for("every reader", lambda: release.consumers() >= READERS)
             cut_at = time.monotonic()
             upsd.set("ups.status", "OB DISCHRG")
             wait_for("the light", lambda: guard.commanded(1))
@@ -63,15 +66,15 @@ def test_a_power_cut_lights_the_light_and_is_told_to_people_and_to_the_broker(tm
             upsd.end("dummy-ups")
             wait_for("the loss", lambda: release.journal("fault.collectors.ups"))
             upsd.start_driver()  # it says "OL CHRG" again
-            wait_for("the darkness", lambda: guard.commanded(2), 40)
-            wait_for("what people are told", lambda: len(people.texts) >= 3, 40)
+            wait_for("the darkness", lambda: guard.commanded(2))
+            wait_for("what people are told", lambda: any(LOSS in text for text in people.texts))
             observer.wait("picket/test/event", count=4)
         finally:
             observer.close()
             guard.close()
             broker.stop()
 
-    assert lit_after < 8  # the driver's second, ours, and a machine that has other things to do
+    assert lit_after < 20  # the driver's second, the collector's five, and a machine that has other things to do
     assert [(c.origin, c.state, c.seconds) for c in guard.commands] == [
         ("rule emergency_light", "ON", 600),
         ("rule light_off", "OFF", None),
@@ -85,9 +88,9 @@ def test_a_power_cut_lights_the_light_and_is_told_to_people_and_to_the_broker(tm
         ("power_cut", "end", 0),
         ("battery_low", "end", 0),
     }
-    assert "Past the threshold power_cut" in people.texts[0]
-    assert "ups on_battery was above 0.5" in people.texts[0]
-    assert any("does not run (DRIVER-NOT-CONNECTED)" in text for text in people.texts)
+    alarm = next(text for text in people.texts if "Past the threshold" in text)
+    assert "Past the threshold power_cut" in alarm
+    assert "ups on_battery was above 0.5" in alarm
 
 
 class Guard:

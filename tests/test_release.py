@@ -18,9 +18,9 @@ from tests.servers.influxdb import InfluxDB
 from tests.servers.mqtt import Observer
 from tests.servers.release import Release
 from tests.servers.waiting import wait_for
-from tests.servers.whole import Whole
+from tests.servers.whole import STOP_SECONDS, Whole
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SERVICES = [
     "hub",
@@ -44,6 +44,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 
 
 @pytest.fixture
+def lone(tmp_path: Path) -> Iterator[Whole]:
+    """A release that a story starts and stops for itself."""
+    whole = Whole(tmp_path)
+    yield whole
+    whole.stop()
+
+
+@pytest.fixture
 def observer(whole: Whole) -> Iterator[Observer]:
     observer = Observer(whole.mqtt_port)
     observer.wait("picket/demo/status", "online")
@@ -53,7 +61,7 @@ def observer(whole: Whole) -> Iterator[Observer]:
 
 def siren(number: str, seconds: float = 2, issued: timedelta = timedelta()) -> str:
     issued_at = (datetime.now(UTC) + issued).isoformat()
-    return json.dumps({"state": "ON", "seconds": seconds, "id": number, "ttl_seconds": 10, "issued_at": issued_at})
+    return json.dumps({"state": "ON", "seconds": seconds, "id": number, "ttl_seconds": 60, "issued_at": issued_at})
 
 
 def command(
@@ -71,10 +79,20 @@ def hall_ids(whole: Whole) -> set[str]:
 
 def quiet(whole: Whole, observer: Observer) -> None:
     """Wait until the hall has come to rest after an earlier story; what the broker retains may be of before that."""
-    wait_for("a quiet hall", lambda: whole.state("hall") == ("OFF", "normal"), 30)
-    light = "picket/demo/output/light/state"
-    wait_for("a dark light", lambda: (said := observer.on(light)) and said[-1].text == "OFF", 30)
+    wait_for("a quiet hall", lambda: whole.state("hall") == ("OFF", "normal"))
+    off(observer, "light")
     observer.heard.clear()
+
+
+def off(observer: Observer, output: str) -> None:
+    """Wait until the last word on an output is that it is off."""
+    topic = f"picket/demo/output/{output}/state"
+    wait_for(f"{output} off", lambda: (said := observer.on(topic)) and said[-1].text == "OFF")
+
+
+def times_lit(whole: Whole) -> int:
+    """Count how often the light's pin went high."""
+    return sum(level == "high" for _, level in whole.last_levels("light", 1000))
 
 
 def test_a_walk_becomes_one_event_and_turns_the_light_on_for_five_seconds(whole: Whole, observer: Observer) -> None:
@@ -88,7 +106,7 @@ def test_a_walk_becomes_one_event_and_turns_the_light_on_for_five_seconds(whole:
 
     (on_at, on_level), (off_at, off_level) = whole.last_levels("light", 2)
     assert (on_level, off_level) == ("high", "low")
-    assert 4.9 < off_at - on_at < 7
+    assert 4.9 < off_at - on_at < 15
     assert [m.text for m in observer.on("picket/demo/input/hall/state")] == ["ON", "OFF"]
     events = [m.json for m in observer.on("picket/demo/event")]
     assert [event["type"] for event in events] == ["new", "end"]
@@ -97,37 +115,36 @@ def test_a_walk_becomes_one_event_and_turns_the_light_on_for_five_seconds(whole:
 
 
 def test_a_command_pulses_the_siren_and_gets_one_result(whole: Whole, observer: Observer) -> None:
-    observer.wait("picket/demo/output/siren/state", "OFF")
-    observer.heard.clear()
+    off(observer, "siren")
 
     result = command(observer, "a1", siren("a1"))
-    on = observer.wait("picket/demo/output/siren/state", "ON")
-    pin_while_on = whole.pin("siren")
-    off = observer.wait("picket/demo/output/siren/state", "OFF")
+    observer.wait("picket/demo/output/siren/state", "ON")
+    off(observer, "siren")
 
-    assert (result["accepted"], pin_while_on, whole.pin("siren")) == (True, "high", "low")
-    assert 1.9 < off.at - on.at < 2.3
+    (on_at, on_level), (off_at, off_level) = whole.last_levels("siren", 2)
+    assert (result["accepted"], on_level, off_level) == (True, "high", "low")
+    assert 1.9 < off_at - on_at < 5
     assert len(observer.results("siren")["a1"]) == 1
 
 
 def test_commands_that_must_not_act_are_refused_and_say_why(observer: Observer) -> None:
-    observer.wait("picket/demo/output/siren/state", "OFF")
-    observer.heard.clear()
+    off(observer, "siren")
     first = siren("b1", seconds=0.2)
     command(observer, "b1", first)
-    observer.wait("picket/demo/output/siren/state", "OFF")
+    observer.wait("picket/demo/output/siren/state", "ON")
+    off(observer, "siren")
 
     again = command(observer, "b1", first, results=2)
     stale = command(observer, "b2", siren("b2", issued=-timedelta(hours=1)))
     retained = command(observer, "b3", siren("b3"), retain=True)
     long = command(observer, "b4", siren("b4", seconds=9999))
-    observer.publish("picket/demo/output/siren/set", "OFF")
+    command(observer, "b5", json.dumps({"state": "OFF", "id": "b5"}))
 
     assert (again["accepted"], again["reason"]) == (False, "duplicate: this id was accepted already")
     assert (stale["accepted"], str(stale["reason"])[:5]) == (False, "stale")
     assert retained["accepted"] is False and "retained" in str(retained["reason"])
     assert (long["accepted"], str(long["reason"])) == (True, "cut to 10 s: max_on_seconds is 10")
-    observer.wait("picket/demo/output/siren/state", "OFF")
+    off(observer, "siren")
 
 
 @pytest.mark.parametrize(
@@ -149,29 +166,29 @@ def test_with_the_broker_away_the_rule_works_and_events_arrive_later_once_with_t
     observer = Observer(whole.mqtt_port)
     observer.wait("picket/demo/status", "online")
     quiet(whole, observer)
-    known = hall_ids(whole)
+    known, lit = hall_ids(whole), times_lit(whole)
 
     whole.supervisor("stop", "broker")
+    before = datetime.now(UTC)
     whole.picket("simulate", "walk", "hall")
-    wait_for("the light", lambda: whole.pin("light") == "high")
-    walked = datetime.now(UTC)
-    wait_for("the walk's end", lambda: len(whole.journal("event.input.hall")) >= 2 * len(known) + 2, 30)
+    wait_for("the light", lambda: times_lit(whole) > lit)
+    after = datetime.now(UTC)
+    wait_for("the walk's end", lambda: len(whole.journal("event.input.hall")) >= 2 * len(known) + 2)
     observer.heard.clear()
     whole.supervisor("start", "broker")
 
-    wait_for("the events", lambda: len(observer.on("picket/demo/event")) >= 2, 40)
+    wait_for("the events", lambda: len(observer.on("picket/demo/event")) >= 2)
     events = [m.json for m in observer.on("picket/demo/event")]
     observer.close()
     assert [event["type"] for event in events] == ["new", "end"]
     assert events[0]["id"] not in known
-    began_at = datetime.fromisoformat(events[0]["began_at"])
-    assert abs((walked - began_at).total_seconds()) < 5
+    assert before <= datetime.fromisoformat(events[0]["began_at"]) <= after
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_killed_service_comes_back_and_no_accepted_event_is_lost(whole: Whole, service: str) -> None:
     observer = Observer(whole.mqtt_port)
-    observer.wait("picket/demo/status", "online", 30)
+    observer.wait("picket/demo/status", "online")
     quiet(whole, observer)
     before = hall_ids(whole)
 
@@ -182,14 +199,14 @@ def test_a_killed_service_comes_back_and_no_accepted_event_is_lost(whole: Whole,
         "all to run",
         lambda: whole.supervisor("status").count("RUNNING") == len(whole.supervisor("status").splitlines()),
     )
-    wait_for("a quiet hall", lambda: whole.state("hall") == ("OFF", "normal"), 30)
+    wait_for("a quiet hall", lambda: whole.state("hall") == ("OFF", "normal"))
     whole.picket("simulate", "walk", "hall")
     second = wait_for("the second walk", lambda: hall_ids(whole) - before - first)
 
     def new_on_mqtt() -> list[str]:
         return [m.json["id"] for m in observer.on("picket/demo/event") if m.json["type"] == "new"]
 
-    wait_for("both walks on MQTT", lambda: first | second <= set(new_on_mqtt()), 30)
+    wait_for("both walks on MQTT", lambda: first | second <= set(new_on_mqtt()))
     observer.close()
     assert len(new_on_mqtt()) == len(set(new_on_mqtt()))
 
@@ -220,7 +237,12 @@ def test_doctor_finds_all_well(whole: Whole) -> None:
         beats = observer.on("picket/demo/heartbeat")
         return bool(beats) and {one["state"] for one in beats[-1].json["services"].values()} == {"ok"}
 
-    wait_for("every service's health, after what the stories before have killed", healthy, 120)
+    wait_for(
+        "every service's health, after what the stories before have killed",
+        healthy,
+        300,
+        tail=lambda: str(observer.on("picket/demo/heartbeat")[-1:]),
+    )
     observer.close()
 
     report = whole.picket("doctor")
@@ -229,33 +251,29 @@ def test_doctor_finds_all_well(whole: Whole) -> None:
     assert "MCP23017 0x20" in report
 
 
-def test_a_truncated_journal_is_set_aside_and_the_release_goes_on(tmp_path: Path) -> None:
-    whole = Whole(tmp_path)
-    data = tmp_path / "var"
+def test_a_truncated_journal_is_set_aside_and_the_release_goes_on(lone: Whole) -> None:
+    data = lone.folder / "var"
     data.mkdir()
     (data / "journal.sqlite").write_bytes(b"SQLite format 3\0" + os.urandom(5000))
-    observer = whole.start()
-    try:
-        whole.picket("simulate", "walk", "hall")
-        observer.wait("picket/demo/event")
-    finally:
-        observer.close()
-        whole.stop()
+
+    observer = lone.start()
+    lone.picket("simulate", "walk", "hall")
+    observer.wait("picket/demo/event")
+    observer.close()
 
     assert list(data.glob("journal.sqlite.broken-*"))
 
 
-def test_sigterm_turns_outputs_off_says_offline_and_leaves_no_process(tmp_path: Path) -> None:
-    whole = Whole(tmp_path)
-    observer = whole.start()
-    pids = [whole.pid(service) for service in SERVICES]
+def test_sigterm_turns_outputs_off_says_offline_and_leaves_no_process(lone: Whole) -> None:
+    observer = lone.start()
+    pids = [lone.pid(service) for service in SERVICES]
     command(observer, "t1", siren("t1", seconds=9))
     observer.wait("picket/demo/output/siren/state", "ON")
 
-    code = whole.stop()
+    code = lone.stop()
 
-    observer.wait("picket/demo/output/siren/state", "OFF", 5)
-    observer.wait("picket/demo/status", "offline", 5)
+    off(observer, "siren")
+    observer.wait("picket/demo/status", "offline")
     observer.close()
     assert code == 0
     assert all(not Path(f"/proc/{pid}").exists() for pid in pids)
@@ -274,9 +292,7 @@ def test_a_broken_configuration_starts_nothing_and_says_where(tmp_path: Path, ol
     file = tmp_path / "config" / "picket.yaml"
     file.write_text(file.read_text().replace(old, new, 1))
 
-    done = subprocess.run(
-        whole.command("run"), cwd=tmp_path, env=whole.environment, capture_output=True, text=True, check=False
-    )
+    done = whole.run("run")
 
     assert done.returncode != 0
     assert message in done.stderr and "Traceback" not in done.stderr
@@ -285,9 +301,7 @@ def test_a_broken_configuration_starts_nothing_and_says_where(tmp_path: Path, ol
 def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
     whole = Whole(tmp_path)
     with socket.create_server(("127.0.0.1", whole.mqtt_port)):
-        done = subprocess.run(
-            whole.command("run"), cwd=tmp_path, env=whole.environment, capture_output=True, text=True, check=False
-        )
+        done = whole.run("run")
 
     assert done.returncode != 0
     assert done.stderr.splitlines() == [
@@ -296,14 +310,13 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
     ]
 
 
-def test_an_interrupt_stops_it_like_ctrl_c(tmp_path: Path) -> None:
-    whole = Whole(tmp_path)
-    whole.start().close()
-    assert whole.process
+def test_an_interrupt_stops_it_like_ctrl_c(lone: Whole) -> None:
+    lone.start().close()
+    assert lone.process
 
-    whole.process.send_signal(signal.SIGINT)
+    lone.process.send_signal(signal.SIGINT)
 
-    assert whole.process.wait(timeout=40) == 0
+    assert lone.process.wait(STOP_SECONDS) == 0
 
 
 def test_events_and_readings_are_in_influxdb_once_after_it_was_away(tmp_path: Path) -> None:
@@ -314,7 +327,7 @@ def test_events_and_readings_are_in_influxdb_once_after_it_was_away(tmp_path: Pa
         observer = whole.start()
         try:
             whole.picket("simulate", "walk", "hall")
-            wait_for("the walk's end", lambda: len(whole.journal("event.input.hall")) == 2, 30)
+            wait_for("the walk's end", lambda: len(whole.journal("event.input.hall")) == 2)
             events = whole.journal("event.input.hall")
 
             database.start()
@@ -362,7 +375,7 @@ def test_a_full_disk_degrades_says_so_loses_no_accepted_message_and_heals(tmp_pa
             assert producer.pending
 
         ballast.unlink()
-        wait_for("the commits", lambda: producer.tick() or producer.pending == 0, 30)
+        wait_for("the commits", lambda: producer.tick() or producer.pending == 0)
         stored = [json.loads(entry.body)["values"]["n"] for entry in release.journal("reading.")]
     finally:
         release.close()

@@ -16,7 +16,7 @@ from tests.servers.receiver import Receiver
 from tests.servers.release import Release
 from tests.servers.waiting import wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 STANDS_FOR = (
     re.compile(r"^(\d+) messages on "),  # a digest
@@ -81,8 +81,8 @@ def test_a_thousand_faults_are_four_messages_at_once_and_the_rest_is_held_and_co
         release.publish(*faults_of_200_subjects())
 
         at_once = release.config.notifier.notices_per_hour // 3
-        wait_for("every subject at Sentry", lambda: len(receiver.events) >= 200, 60)
-        wait_for("all to be told or held", lambda: sum(map(stands_for, receiver.texts)) + held(beats()) == 1000, 60)
+        wait_for("every subject at Sentry", lambda: len(receiver.events) >= 200, 180)
+        wait_for("all to be told or held", lambda: sum(map(stands_for, receiver.texts)) + held(beats()) == 1000, 180)
         texts, subjects = list(receiver.texts), [event["tags"]["subject"] for event in receiver.events]
 
     assert len(texts) == at_once == 4
@@ -91,24 +91,26 @@ def test_a_thousand_faults_are_four_messages_at_once_and_the_rest_is_held_and_co
 
 def test_with_room_for_them_all_the_messages_of_a_storm_add_up_to_it(tmp_path: Path) -> None:
     with storm(tmp_path, cooldown_seconds=1, longest_cooldown_seconds=1, notices_per_hour=300) as (release, receiver):
+        began = time.monotonic()
         release.publish(*faults_of_200_subjects())
 
-        wait_for("all to be told", lambda: sum(map(stands_for, receiver.texts)) >= 1000, 120)
-        texts = list(receiver.texts)
+        wait_for("all to be told", lambda: sum(map(stands_for, receiver.texts)) >= 1000, 300)
+        texts, minutes = list(receiver.texts), (time.monotonic() - began) / 60
 
     assert sum(map(stands_for, texts)) == 1000
-    assert len(texts) <= 110  # a third of an hour's at once, and what two minutes add
+    assert len(texts) <= 100 + 5 * (minutes + 1)  # a third of an hour's at once, and what each minute adds
     assert {int(number) for text in texts for number in re.findall(r"part (\d+)", text)} == set(range(200))
 
 
 def test_a_flapping_sensor_is_one_message_a_cool_down_and_they_add_up_to_its_flaps(tmp_path: Path) -> None:
     rounds, flaps = 5, 100
     with storm(tmp_path, cooldown_seconds=1, longest_cooldown_seconds=2) as (release, receiver):
+        began = time.monotonic()
         for number in range(1, rounds + 1):
             release.publish(*(motion(number * flaps + flap, kind) for flap in range(flaps) for kind in ("new", "end")))
-            wait_for("them to be told", lambda n=number: sum(map(stands_for, receiver.texts)) >= n * flaps, 30)
-        texts = list(receiver.texts)
+            wait_for("them to be told", lambda n=number: sum(map(stands_for, receiver.texts)) >= n * flaps)
+        texts, cool_downs = list(receiver.texts), time.monotonic() - began
 
     assert sum(map(stands_for, texts)) == rounds * flaps
-    assert len(texts) <= 2 * rounds
+    assert len(texts) <= max(2 * rounds, cool_downs + 1)
     assert all("Motion at hall" in text for text in texts)

@@ -29,7 +29,7 @@ def begin(folder: Path, container: str, **environment: str) -> "subprocess.Popen
 
 
 def said(process: "subprocess.Popen[str]") -> str:
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=60)
     return output
 
 
@@ -40,7 +40,7 @@ def test_no_start_holds_until_the_container_is_stopped(tmp_path: Path, value: st
 
     process.send_signal(signal.SIGTERM)
 
-    assert process.wait(timeout=5) == 0
+    assert process.wait(timeout=60) == 0
 
 
 def test_a_bad_configuration_is_a_line_each_and_ends_with_2(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def server() -> Iterator[PlugServer]:
 
 def ask(server: PlugServer, asked: str) -> bytes:
     """Ask by TCP and return the bytes that come."""
-    with socket.create_connection((server.host, server.port), timeout=2) as connection:
+    with socket.create_connection((server.host, server.port), timeout=20) as connection:
         text = encrypted(asked.encode())
         connection.sendall(struct.pack(">I", len(text)) + text)
         head = connection.recv(4)
@@ -142,14 +142,14 @@ def test_plugs_at_the_simulators_port_are_there_old_and_new_by_turns(server: Plu
     assert plugs.names == ("power_heater", "power_fridge")
     with plugs:
         hardware.fault("power_heater", "unplug", 60.0)
-        with socket.create_connection(("127.0.0.61", server.port), timeout=2) as connection:
+        with socket.create_connection(("127.0.0.61", server.port), timeout=20) as connection:
             connection.sendall(bytes(4))
             assert connection.recv(1) == b""
-        with socket.create_connection(("127.0.0.62", server.port), timeout=2) as connection:
+        with socket.create_connection(("127.0.0.62", server.port), timeout=20) as connection:
             connection.sendall(b"POST /app/handshake1 HTTP/1.1\r\nContent-Length: 16\r\n\r\n" + bytes(16))
             assert connection.recv(100).startswith(b"HTTP/1.1 200")
     with pytest.raises(OSError):
-        socket.create_connection(("127.0.0.61", server.port), timeout=2)
+        socket.create_connection(("127.0.0.61", server.port), timeout=20)
 
 
 def test_where_all_plugs_are_real_none_is_simulated() -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.ports import free_ports
+
 pytestmark = pytest.mark.slow
 COMMAND = [sys.executable, "-m", "picket_simulator"]
 
@@ -15,11 +17,6 @@ def environment(tmp_path: Path, text: str) -> dict[str, str]:
     file = tmp_path / "picket.yaml"
     file.write_text(text)
     return os.environ | {"PICKET_CONFIG": str(file)}
-
-
-def free_ports() -> tuple[int, int]:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        return one.getsockname()[1], other.getsockname()[1]
 
 
 def simulator(tmp_path: Path, bus_port: int, control_port: int) -> str:
@@ -32,14 +29,14 @@ def simulator(tmp_path: Path, bus_port: int, control_port: int) -> str:
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_until_it_is_told_to_stop(tmp_path: Path, stop: signal.Signals) -> None:
-    env = environment(tmp_path, simulator(tmp_path, *free_ports()))
+    env = environment(tmp_path, simulator(tmp_path, *free_ports(2)))
 
     with subprocess.Popen(COMMAND, env=env, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         said = [process.stdout.readline() for _ in range(3)]
         linked = (tmp_path / "sim" / "air").exists()
         process.send_signal(stop)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
     assert "control on 127.0.0.1" in said[2]
     assert linked
@@ -49,9 +46,9 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path: Path, stop: signal.Signals
 def test_a_taken_port_is_one_line_and_exit_1(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        env = environment(tmp_path, simulator(tmp_path, port, free_ports()[0]))
+        env = environment(tmp_path, simulator(tmp_path, port, *free_ports(1)))
 
-        done = subprocess.run(COMMAND, env=env, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(COMMAND, env=env, capture_output=True, text=True, timeout=60, check=False)
 
     assert done.returncode == 1
     assert done.stderr == f"picket simulator: [Errno 98] 127.0.0.1:{port}: Address already in use\n"
@@ -60,7 +57,7 @@ def test_a_taken_port_is_one_line_and_exit_1(tmp_path: Path) -> None:
 def test_a_wrong_configuration_is_said_and_exit_1(tmp_path: Path) -> None:
     env = environment(tmp_path, "device: demo\nsimulator: { bus_port: many }\n")
 
-    done = subprocess.run(COMMAND, env=env, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(COMMAND, env=env, capture_output=True, text=True, timeout=60, check=False)
 
     assert done.returncode == 1
     assert done.stderr.startswith("picket simulator: ")

@@ -19,8 +19,8 @@ PASSIVE, SLEEP = bytes.fromhex("424de100000170"), bytes.fromhex("424de400000173"
 
 
 def eventually(holds: Callable[[], bool]) -> bool:
-    """Look again and again, for 5 s at most."""
-    deadline = time.monotonic() + 5
+    """Look again and again, for a minute at most."""
+    deadline = time.monotonic() + 60
     while not holds() and time.monotonic() < deadline:
         os.sched_yield()
     return holds()
@@ -45,12 +45,12 @@ def sensor_port(link: Path) -> Iterator[SerialPort]:
 
 def test_a_reader_may_close_the_port_and_open_it_again(sensor_port: SerialPort) -> None:
     for _ in range(3):
-        with serial.Serial(str(sensor_port.link), 9600, timeout=2) as port:
+        with serial.Serial(str(sensor_port.link), 9600, timeout=20) as port:
             assert ask(port).startswith(REPORT)
 
 
 def test_a_port_nobody_reads_keeps_working(sensor_port: SerialPort) -> None:
-    with serial.Serial(str(sensor_port.link), 9600, timeout=2) as port:
+    with serial.Serial(str(sensor_port.link), 9600, timeout=20) as port:
         for _ in range(600):
             port.write(QUERY)
         port.reset_input_buffer()
@@ -60,14 +60,14 @@ def test_a_port_nobody_reads_keeps_working(sensor_port: SerialPort) -> None:
 
 def test_a_silent_sensor_says_nothing_for_as_long(sensor_port: SerialPort) -> None:
     with serial.Serial(str(sensor_port.link), 9600, timeout=0.2) as port:
-        sensor_port.fault("silent", seconds=0.5)
+        sensor_port.fault("silent", seconds=2)
 
         assert ask(port) == b""
         assert eventually(lambda: ask(port).startswith(REPORT))
 
 
 def test_garbage_is_as_long_as_what_it_replaces(sensor_port: SerialPort) -> None:
-    with serial.Serial(str(sensor_port.link), 9600, timeout=2) as port:
+    with serial.Serial(str(sensor_port.link), 9600, timeout=20) as port:
         sensor_port.fault("garbage")
 
         answers = [ask(port) for _ in range(3)]
@@ -86,7 +86,7 @@ def test_an_unplugged_sensor_takes_its_link_away_and_brings_it_back(sensor_port:
         ask(port)
     sensor_port.fault("clear")
     assert eventually(lambda: sensor_port.link.exists())
-    with serial.Serial(str(sensor_port.link), 9600, timeout=2) as again:
+    with serial.Serial(str(sensor_port.link), 9600, timeout=20) as again:
         assert ask(again).startswith(REPORT)
 
 

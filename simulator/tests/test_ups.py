@@ -119,7 +119,7 @@ def test_nut_s_own_client_reads_it(upsd: Upsd) -> None:
         pytest.skip("nut-client is not installed")
 
     done = subprocess.run(
-        ["upsc", f"demo@127.0.0.1:{upsd.port}"], capture_output=True, text=True, timeout=10, check=True
+        ["upsc", f"demo@127.0.0.1:{upsd.port}"], capture_output=True, text=True, timeout=60, check=True
     )
 
     assert "battery.charge: 100\n" in done.stdout

@@ -10,8 +10,8 @@ from picket.messages import OnOff, OutputCommand, OutputResult, encode
 from tests.servers.release import Release
 from tests.servers.waiting import wait_for
 
-TTL_SECONDS = 5.0
-PATIENCE_SECONDS = 3.0
+TTL_SECONDS = 30.0
+PATIENCE_SECONDS = 20.0
 
 
 class Commander:

@@ -12,6 +12,7 @@ from base.images.development import compose, composition
 from tests.servers.mqtt import Observer
 from tests.servers.ports import free_ports
 from tests.servers.waiting import wait_for
+from tests.servers.whole import START_SECONDS, last_levels
 
 USER = ("home", "a password of the tests")
 
@@ -39,9 +40,9 @@ class Containers:
         """Start the release, wait until it is online, and return an observer at its broker."""
         self.up()
         observer = self.observer()
-        observer.wait("picket/demo/status", "online", 60)
-        observer.wait("picket/demo/input/hall/zone", "normal", 30)
-        wait_for("the relay", lambda: self.obeys(observer), 30)
+        observer.wait("picket/demo/status", "online", START_SECONDS)
+        observer.wait("picket/demo/input/hall/zone", "normal")
+        wait_for("the relay", lambda: self.obeys(observer), START_SECONDS)
         return observer
 
     def obeys(self, observer: Observer) -> bool:
@@ -50,7 +51,10 @@ class Containers:
             return False
         before = len(observer.on("picket/demo/output/door/result"))
         observer.publish("picket/demo/output/door/set", "OFF")
-        results = wait_for("a result", lambda: observer.on("picket/demo/output/door/result")[before:])
+        try:
+            results = wait_for("a result", lambda: observer.on("picket/demo/output/door/result")[before:], 10)
+        except AssertionError:
+            return False  # "online" was of before: nobody heard the command
         return bool(results[0].json["accepted"])
 
     def up(self) -> None:
@@ -86,9 +90,9 @@ class Containers:
 
     def kill(self, service: str, number: int = signal.SIGKILL) -> None:
         """Let a container's first process die, as by a fault, and wait until the engine has started it again."""
-        old = self.pid(service)
+        old = wait_for(service, lambda: self.pid(service))
         os.kill(old, number)
-        wait_for(f"another {service}", lambda: self.pid(service) not in (0, old), 30)
+        wait_for(f"another {service}", lambda: self.pid(service) not in (0, old))
 
     def execute(self, service: str, *words: str) -> str:
         """Run a command in a service's container and return what it prints."""
@@ -102,6 +106,10 @@ class Containers:
         """Return the level of an output's pin, as the simulated chip drives it."""
         chips: list[dict[str, Any]] = json.loads(self.simulate("chips", "--json"))
         return next(str(chip["outputs"][output]["level"]) for chip in chips if output in chip.get("outputs", {}))
+
+    def last_levels(self, output: str, count: int) -> list[tuple[float, str]]:
+        """Return the last levels of an output's pin and since when, in seconds of the chip's own clock."""
+        return last_levels(self.simulate("chips", "--json", "--history"), output, count)
 
     def journal(self, topic: str) -> list[Any]:
         """Return the journalled messages of a topic."""

@@ -26,7 +26,7 @@ from tests.servers.packages import SBIN
 from tests.servers.waiting import wait_for
 
 SITES = 200
-STOP_SECONDS = 40
+STOP_SECONDS = 150
 APART = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 

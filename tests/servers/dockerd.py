@@ -16,7 +16,7 @@ from tests.servers.packages import SBIN, find
 from tests.servers.waiting import wait_for
 
 PACKAGES = {"dockerd": "docker.io", "iptables": "iptables", "ip": "iproute2"}
-START_SECONDS = 60
+START_SECONDS = 150
 
 
 class Dockerd:
@@ -71,7 +71,7 @@ class Dockerd:
 
     def docker(self) -> "Api":
         """Return a client: a context manager."""
-        return Api(base_url=self.host, version="auto", timeout=60)
+        return Api(base_url=self.host, version="auto", timeout=180)
 
     def _is_up(self) -> bool:
         assert not self.is_down, f"dockerd ended: {self._log()[-1500:]}"

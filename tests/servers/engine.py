@@ -23,7 +23,7 @@ from tests.servers.dockerd import PACKAGES, Dockerd
 from tests.servers.packages import SBIN, lacking, missing
 from tests.servers.waiting import wait_for
 
-STOP_SECONDS = 40
+STOP_SECONDS = 150
 
 
 def folder_of(tree: Path) -> Path:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from picket_base.broker import broker
 from picket_base.programs import services
@@ -19,7 +19,7 @@ from picket_simulator.command import ask
 from tests.servers.mqtt import Observer
 from tests.servers.release import Release
 from tests.servers.waiting import wait_for
-from tests.servers.whole import ROOT
+from tests.servers.whole import ROOT, START_SECONDS
 
 MODULES = {
     "hub": "picket_hub",
@@ -39,6 +39,7 @@ outputs:
   horn: {pin: 2, active_low: true}
 """
 PINS = {"opening": (0, 0, False), "closing": (1, 0, False), "horn": (0, 1, True)}  # port, bit, active low
+LOST_SECONDS = 6.0  # after which the guard does not act on a command: the gateway waits no longer for its answer
 POWER_ON = {"IODIRA": 0xFF, "IODIRB": 0xFF, "OLATA": 0, "OLATB": 0}
 
 
@@ -73,6 +74,7 @@ class Guarded(Release):
         self.commands: list[Command] = []
         self.environment |= {"PYTHONPATH": str(ROOT), "STOP_AT_FILE": str(self.stop_at_file), **environment}
         self._numbers = itertools.count(1)
+        self._starved_at_rest = 0.0
         self._observer: Observer | None = None
 
     @property
@@ -89,7 +91,7 @@ class Guarded(Release):
             self.processes["broker"] = subprocess.Popen(command, stdout=log, stderr=log)
         self._observer = Observer(self.mqtt_port, "picket/test/#")
         self.start_supervised()
-        self.observer.wait("picket/test/status", "online", 30)
+        self.observer.wait("picket/test/status", "online", START_SECONDS)
         self.works()
 
     def start_supervised(self) -> None:
@@ -101,9 +103,6 @@ class Guarded(Release):
         file = self.folder / "supervisord.conf"
         file.write_text(render(programs, self.folder))
         self.start("picket_base.supervise", "-c", str(file), name="supervisord")
-
-    def __enter__(self) -> Self:
-        return self
 
     def pid(self, program: str) -> int:
         """Return a program's process id, 0 when it does not run; supervisord itself need not answer for it."""
@@ -141,19 +140,34 @@ class Guarded(Release):
         heard = [message.json for message in self.observer.on(f"picket/test/output/{command.output}/result")]
         return [result for result in heard if result["id"] == command.id]
 
-    def works(self, seconds: float = 25.0) -> None:
+    def works(self) -> None:
         """Wait until all that is supervised runs and a pulse is accepted, driven and over."""
         asked = [self.pulse("horn", 0.1)]
 
         def accepted() -> bool:
             if any(result["accepted"] for command in asked for result in self.results(command)):
                 return True
-            if time.monotonic() > asked[-1].at + 0.7:
+            if self.results(asked[-1]) or time.monotonic() > asked[-1].at + 2:
                 asked.append(self.pulse("horn", 0.1))
             return False
 
-        wait_for("a pulse that works", accepted, seconds, tail=self.tail)
+        wait_for("a pulse that works", accepted, START_SECONDS, tail=self.tail)
         wait_for("the pulse's end", lambda: not self.on_now())
+
+    def at_rest(self) -> float:
+        """Wait until no command is on its way any more, and return when that was (monotonic)."""
+
+        def rests() -> bool:
+            over = (self.results(command) or time.monotonic() > command.at + LOST_SECONDS for command in self.commands)
+            return all(over) and not self.on_now()
+
+        wait_for("the commands' results", rests)
+        self._starved_at_rest = starved_seconds()
+        return time.monotonic()
+
+    def starved_seconds(self) -> float:
+        """Return for how long, since it was at rest, some process of the machine has waited for a processor."""
+        return starved_seconds() - self._starved_at_rest
 
     def ask_chip(self) -> Any:
         """Return the chip as the simulator describes it, with its history."""
@@ -195,11 +209,11 @@ class Guarded(Release):
         supervisord.kill()
         for number in numbers:
             end(number)
-        supervisord.wait(10)
+        supervisord.wait()
 
     def end_orphans(self, numbers: list[int]) -> None:
         """End what a killed supervisord left behind, as a container's end does."""
-        self.processes.pop("supervisord").wait(10)
+        self.processes.pop("supervisord").wait()
         for number in numbers:
             end(number)
 
@@ -217,6 +231,15 @@ class Guarded(Release):
         if self._observer:
             self._observer.close()
         super().close()
+
+
+def starved_seconds() -> float:
+    """Return for how long some process has waited for a processor since the machine's start; 0 where nobody counts."""
+    try:
+        some = Path("/proc/pressure/cpu").read_text().splitlines()[0]
+    except OSError:
+        return 0.0
+    return int(some.rpartition("total=")[2]) / 1e6
 
 
 def is_on(registers: dict[str, int], output: str) -> bool:

@@ -61,7 +61,7 @@ class InfluxDB:
     def start(self) -> None:
         """Start the store and the front, and wait until they answer."""
         self.start_store()
-        wait_for("influxd", self._store_answers, 30)
+        wait_for("influxd", self._store_answers, 120)
         self.query(f'CREATE DATABASE "{self.bucket}"')
         self.start_front()
 
@@ -81,7 +81,7 @@ class InfluxDB:
         """End InfluxDB by SIGKILL; the front breaks the connections of those who write."""
         assert self._store
         self._store.kill()
-        self._store.wait(20)
+        self._store.wait(60)
 
     def stop_front(self) -> None:
         """Break the connections, and refuse others."""
@@ -92,7 +92,7 @@ class InfluxDB:
         self._front.stop()
         if self._store:
             self._store.terminate()
-            self._store.wait(20)
+            self._store.wait(60)
             self._store = None
 
     def __enter__(self) -> "InfluxDB":
@@ -151,7 +151,7 @@ class InfluxDB:
 
     def _ask(self, path: str, body: bytes | None = None) -> tuple[int, bytes]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._store_port}{path}", body, timeout=10) as reply:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._store_port}{path}", body, timeout=60) as reply:
                 return reply.status, reply.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()

@@ -59,13 +59,13 @@ class Load:
     def finish(self) -> None:
         """Publish no more, and wait until the hub has accepted everything."""
         self._finishing = True
-        wait_for("the hub to accept everything", lambda: not self.pending, 60)
+        wait_for("the hub to accept everything", lambda: not self.pending, 180)
         self.stop()
 
     def stop(self) -> None:
         """End the thread, whatever is still pending."""
         self._loop.stop()
-        self._thread.join(5)
+        self._thread.join(60)
 
     def _run(self, chance: random.Random) -> None:
         for name in INPUTS:

@@ -2,8 +2,11 @@
 
 import os
 import shutil
+import socket
 import subprocess
 from pathlib import Path
+
+from tests.servers.waiting import wait_for
 
 PROGRAM = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or ""
 
@@ -18,7 +21,7 @@ ON_DISK = (
 
 
 class Mosquitto:
-    """A broker on one port of the loopback; `settings` are lines of its configuration."""
+    """A broker on one port of the loopback; `settings` are lines of its configuration. A context manager too."""
 
     def __init__(self, folder: Path, port: int, *settings: str) -> None:
         """Keep everything in `folder`; nothing runs yet."""
@@ -28,29 +31,43 @@ class Mosquitto:
         self.process: subprocess.Popen[bytes] | None = None
         self._folder = folder
 
+    def __enter__(self) -> "Mosquitto":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
     @property
     def database(self) -> Path:
         """Name the file that holds sessions and messages, where `settings` ask for one."""
         return self._folder / "mosquitto.db"
 
     def start(self) -> None:
-        """Start the broker; it listens some milliseconds later."""
+        """Start the broker, and wait until it listens."""
         file = self._folder / "mosquitto.conf"
         place = f"persistence_location {self._folder}/"
         file.write_text("\n".join([f"listener {self.port} 127.0.0.1", "user root", place, *self.settings, ""]))
         with (self._folder / "mosquitto.log").open("ab") as log:
             self.process = subprocess.Popen([PROGRAM, "-c", str(file)], stdout=log, stderr=log)
+        wait_for("the broker", lambda: listens(self.port))
 
     def stop(self) -> None:
         """Stop it as an administrator would."""
         if self.process:
             self.process.terminate()
-            self.process.wait(10)
+            self.process.wait(60)
             self.process = None
 
     def kill(self) -> None:
         """End it by SIGKILL."""
         if self.process:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(60)
             self.process = None
+
+
+def listens(port: int) -> bool:
+    """Tell whether somebody takes connections on a port of the loopback."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

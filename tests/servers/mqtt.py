@@ -46,14 +46,17 @@ class Observer:
         self.heard.append(Heard(message.topic, text, message.retain, time.monotonic()))
 
     def publish(self, topic: str, payload: str | bytes, *, retain: bool = False) -> None:
-        """Publish with QoS 1, and wait until the broker has it."""
-        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(5)
+        """Publish with QoS 1 as soon as the broker is there, and wait until it has it."""
+        wait_for("a way to the broker", self._client.is_connected)
+        sent = self._client.publish(topic, payload, qos=1, retain=retain)
+        sent.wait_for_publish(60)
+        assert sent.is_published(), f"the broker did not take {topic}"
 
     def on(self, topic: str) -> list[Heard]:
         """Return what was heard on a topic so far."""
         return [message for message in self.heard if message.topic == topic]
 
-    def wait(self, topic: str, text: str | None = None, seconds: float = 20.0, count: int = 1) -> Heard:
+    def wait(self, topic: str, text: str | None = None, seconds: float = 60.0, count: int = 1) -> Heard:
         """Wait until a topic has carried something (a text, so many times), and return the last of it."""
 
         def look() -> list[Heard]:

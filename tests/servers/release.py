@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 import zmq
@@ -43,7 +43,7 @@ class Release:
             "device": "test",
             "data_dir": str(folder / "data"),
             "hub": {"ingest_port": ingest, "live_port": live, "request_port": request},
-            "mqtt": {"port": mqtt, "keepalive_seconds": 2},
+            "mqtt": {"port": mqtt, "keepalive_seconds": 30},  # a short one costs a connection where a machine stalls
             "simulator": {"bus_port": bus, "control_port": control},
             **sections,
         }
@@ -55,7 +55,7 @@ class Release:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.context: zmq.Context[Any] = zmq.Context()
 
-    def __enter__(self) -> "Release":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -112,14 +112,14 @@ class Release:
         """Signal a process and wait for its end."""
         process = self.processes.pop(name)
         process.send_signal(number)
-        return process.wait(timeout=15)
+        return process.wait(timeout=60)
 
     def journal(self, *topics: str) -> list[Entry]:
         """Return all that the journal holds of these topics."""
         found: list[Entry] = []
         after = 0
         while True:
-            batch = read_once(self.endpoints, Query(topics=topics or ("",), after=after, limit=1000))
+            batch = read_once(self.endpoints, Query(topics=topics or ("",), after=after, limit=1000), 30)
             found += batch.entries
             after = batch.cursor
             if not batch.entries:
@@ -139,7 +139,7 @@ class Release:
         producer = self.producer("test")
         for topic, message in messages:
             producer.publish(topic, message)
-        committed = producer.flush(20)
+        committed = producer.flush(60)
         producer.close()
         assert committed, "the hub did not take the messages"
 
@@ -165,7 +165,7 @@ class Release:
             process = self.processes.pop(name)
             process.terminate()
             try:
-                process.wait(timeout=15)
+                process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 stuck.append(name)
                 process.kill()

@@ -17,7 +17,7 @@ from tests.servers.waiting import wait_for
 
 PROGRAMS = Path("/lib/nut")
 UPS = "eaton"
-STALE_AFTER_SECONDS = 3
+STALE_AFTER_SECONDS = 10
 
 ON_LINE = {
     "ups.status": "OL CHRG",
@@ -84,11 +84,11 @@ class Upsd:
     def set(self, name: str, value: str) -> None:
         """Set a variable, as a person does by upsrw."""
         command = ["upsrw", "-s", f"{name}={value}", "-u", "admin", "-p", "secret", self._address]
-        subprocess.run(command, check=True, capture_output=True, timeout=10)
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
 
     def variable(self, name: str) -> str:
         """Return what upsd says of a variable, by NUT's own client; "" where it says nothing."""
-        done = subprocess.run(["upsc", self._address, name], check=False, capture_output=True, text=True, timeout=10)
+        done = subprocess.run(["upsc", self._address, name], check=False, capture_output=True, text=True, timeout=60)
         return done.stdout.strip()
 
     def signal(self, program: str, number: signal.Signals) -> None:
@@ -99,7 +99,7 @@ class Upsd:
         """End a program by SIGKILL, as a crash does."""
         process = self._processes.pop(program)
         process.kill()
-        process.wait(10)
+        process.wait(60)
 
     @property
     def _address(self) -> str:

@@ -52,13 +52,13 @@ class VictoriaMetrics:
         command += ["-retentionPeriod=100y", "-memory.allowedBytes=100MB", *self._arguments]
         with (self._folder / "victoria-metrics.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        wait_for("VictoriaMetrics", self._answers, 30)
+        wait_for("VictoriaMetrics", self._answers, 120)
 
     def stop(self) -> None:
         """Stop it: connections are refused from now on."""
         if self._process:
             self._process.terminate()
-            self._process.wait(20)
+            self._process.wait(60)
             self._process = None
 
     def __enter__(self) -> "VictoriaMetrics":
@@ -85,5 +85,5 @@ class VictoriaMetrics:
 
     def _ask(self, path: str, form: dict[str, str] | None = None) -> bytes:
         body = urlencode(form).encode() if form else None
-        with urllib.request.urlopen(f"{self.url}{path}", body, timeout=10) as reply:
+        with urllib.request.urlopen(f"{self.url}{path}", body, timeout=60) as reply:
             return bytes(reply.read())

@@ -32,6 +32,15 @@ ASKED = {
     "port: 7704": "PICKET__SIMULATOR__PLUG_PORT",
     "http://127.0.0.1:7705": "PICKET__SIMULATOR__WEB_PORT",
 }
+START_SECONDS = 300.0  # a dozen processes, on a machine that may have others to start
+STOP_SECONDS = 120.0
+
+
+def last_levels(history: str, output: str, count: int) -> list[tuple[float, str]]:
+    """Read them from what `picket simulate chips --json --history` prints."""
+    chips: list[dict[str, Any]] = json.loads(history)
+    levels = next(chip["levels"][output] for chip in chips if output in chip.get("levels", {}))
+    return [(change["seconds"], change["level"]) for change in levels[-count:]]
 
 
 class Whole:
@@ -59,22 +68,36 @@ class Whole:
                 self.command("run"), cwd=self.folder, env=self.environment, stdout=log, stderr=log
             )
         observer = Observer(self.mqtt_port)
-        observer.wait("picket/demo/status", "online", 30)
-        observer.wait("picket/demo/input/hall/zone", "normal", 30)
-        observer.wait("picket/demo/output/door/state", "OFF", 30)
+        try:
+            observer.wait("picket/demo/status", "online", START_SECONDS)
+            observer.wait("picket/demo/input/hall/zone", "normal")
+            observer.wait("picket/demo/output/door/state", "OFF")
+        except BaseException:
+            observer.close()
+            self.stop()
+            raise
         return observer
 
     def command(self, *words: str) -> list[str]:
         """Return `picket words...` as an argument vector."""
         return [sys.executable, "-c", "from picket.cli import main; main()", *words]
 
-    def picket(self, *words: str) -> str:
-        """Run a `picket` command against the release and return what it prints."""
-        done = subprocess.run(
+    def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run a `picket` command."""
+        return subprocess.run(
             self.command(*words), cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+
+    def picket(self, *words: str) -> str:
+        """Run a `picket` command until whom it asks is there, and return what it prints."""
+        tries: list[subprocess.CompletedProcess[str]] = []
+
+        def goes_well() -> bool:
+            tries.append(self.run(*words))
+            return tries[-1].returncode == 0
+
+        wait_for(f"picket {' '.join(words)}", goes_well, tail=lambda: tries[-1].stdout + tries[-1].stderr)
+        return tries[-1].stdout
 
     def supervisor(self, *words: str) -> str:
         """Run a supervisorctl command."""
@@ -93,7 +116,7 @@ class Whole:
         """Kill a program with SIGKILL and wait until another process stands in its place."""
         old = self.pid(program)
         os.kill(old, signal.SIGKILL)
-        wait_for(f"another {program}", lambda: self.pid(program) not in (0, old), 20)
+        wait_for(f"another {program}", lambda: self.pid(program) not in (0, old))
 
     def pin(self, output: str) -> str:
         """Return the level of an output's pin, as the simulated chip drives it."""
@@ -102,9 +125,7 @@ class Whole:
 
     def last_levels(self, output: str, count: int) -> list[tuple[float, str]]:
         """Return the last levels of an output's pin and since when, in seconds of the chip's own clock."""
-        chips: list[dict[str, Any]] = json.loads(self.picket("simulate", "chips", "--json", "--history"))
-        levels = next(chip["levels"][output] for chip in chips if output in chip.get("levels", {}))
-        return [(change["seconds"], change["level"]) for change in levels[-count:]]
+        return last_levels(self.picket("simulate", "chips", "--json", "--history"), output, count)
 
     def journal(self, topic: str) -> list[Any]:
         """Return the journalled messages of a topic."""
@@ -122,7 +143,7 @@ class Whole:
         process, self.process = self.process, None
         process.terminate()
         try:
-            return process.wait(timeout=40)
+            return process.wait(timeout=STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             raise

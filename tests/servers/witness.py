@@ -56,7 +56,7 @@ class Witness:
         if self._socket:
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join(5)
+        self._thread.join(60)
 
     def _run(self) -> None:
         while not self._closing.is_set():

@@ -15,7 +15,7 @@ from tests.servers.waiting import wait_for
 
 WANTED = Path(__file__).parents[1] / "zigbee2mqtt"
 INSTALL_SECONDS = 300
-START_SECONDS = 60
+START_SECONDS = 240
 
 # The addresses of database.db, and what they are called.
 CLIMATE, DOOR, MOTION, PLUG = (2, 3, 4, 5)
@@ -96,7 +96,7 @@ class Zigbee2Mqtt:
         process, self._process = self._process, None
         if process:
             process.kill() if kill else process.terminate()
-            process.wait(20)
+            process.wait(60)
 
     def hear(self, address: int, cluster: int, frame: str, link_quality: int = 96) -> None:
         """Have it hear a ZCL frame (hex) of a device."""

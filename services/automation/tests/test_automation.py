@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from picket.bus.requests import Responder
-from picket.messages import InputState, OnOff, OutputCommand, Reading, ThresholdEvent, Zone
+from picket.bus.requests import Requester, Responder
+from picket.messages import InputState, OnOff, OutputCommand, Reading, ThresholdEvent, Zone, encode
 from picket.own_events import MOST_AT_ONCE
 from tests.servers.release import Release
 from tests.servers.waiting import wait_for
@@ -134,6 +134,26 @@ def test_an_alert_is_found_behind_more_of_the_journal_than_is_read_at_once(relea
     assert (end.id, end.type, end.began_at) == (going.id, "end", going.began_at)
 
 
+def is_served(release: Release, guard: Responder) -> bool:
+    """Tell whether a command comes to the guard."""
+    answers: list[bytes | None] = []
+    command = OutputCommand(
+        time_ns=0, id="probe", output="light", state="OFF", issued_at=datetime.now(UTC), ttl_seconds=5, origin="test"
+    )
+    requester = Requester(release.context, release.endpoints)
+    requester.request("output.command.light", encode(command), 5, lambda body, _why: answers.append(body))
+
+    def answered() -> bool:
+        for client in (guard, requester):
+            client.tick()
+            client.receive()
+        return bool(answers)
+
+    wait_for("an answer", answered)
+    requester.close()
+    return answers[0] is not None
+
+
 def test_a_quantity_that_nobody_measures_is_a_fault_of_its_threshold(release: Release) -> None:
     def told() -> list[bytes]:
         measure(release, -18, "freezer")
@@ -160,6 +180,8 @@ def test_rules_act_on_an_alert_s_beginning_and_end_and_on_neither_because_of_a_r
         return len(alerts(release)) >= count
 
     guard = Responder(release.context, release.endpoints, "output.command.", serve)
+    wait_for("the hub to know of the guard", lambda: is_served(release, guard))
+    asked.clear()
     wait_for("the alert", lambda: told(1, cellar=20))
     wait_for("its command", lambda: told(1) and asked)
     release.kill("picket_automation", signal.SIGTERM)

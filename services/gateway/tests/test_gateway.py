@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -380,6 +381,36 @@ def test_a_broker_of_3_1_1_is_fallen_back_to_without_a_fault(site: Site) -> None
     assert [command.id for command in relay.commands] == ["mine"]
     assert "by MQTT 3.1.1" in site.log()
     assert site.faults() == []
+
+
+def test_a_broker_that_is_slow_at_first_is_spoken_to_by_mqtt_5_after_the_next_loss(site: Site) -> None:
+    site.broker.start()
+    assert site.broker.process
+    site.broker.process.send_signal(signal.SIGSTOP)
+    site.start_gateway()
+    dialled: set[str] = set()
+
+    def tried_both() -> bool:
+        dialled.update(connections_to(site.broker.port))
+        return len(dialled) == 2
+
+    wait_for("both protocols", tried_both)
+    site.broker.process.send_signal(signal.SIGCONT)
+    wait_for("a connection", site.says("connected to "))
+    first = site.log()
+
+    site.broker.kill()
+    wait_for("the loss", lambda: [fault for fault in site.faults() if fault["state"] == "begin"])
+    site.broker.start()
+
+    wait_for("the newer protocol", site.says("by MQTT 5"))
+    assert "by MQTT 3.1.1" in first
+
+
+def connections_to(port: int) -> list[str]:
+    """Name this machine's sockets that are connected to a port, by their own addresses."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return [row[1] for row in rows if row[2].endswith(f":{port:04X}") and row[3] == "01"]
 
 
 def test_a_hub_that_is_away_costs_no_connection(site: Site, connected: Observer) -> None:

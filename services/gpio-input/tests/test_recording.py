@@ -22,10 +22,10 @@ adc_boards:
   main: {bus: "BUS"}
 inputs:
   hall: {kind: analog_pir, channel: 1, warm_up_seconds: 1}
-  garden: {kind: digital_pir, channel: 6, warm_up_seconds: 0, minimum_active_seconds: 0.2}
+  garden: {kind: digital_pir, channel: 6, warm_up_seconds: 0, minimum_active_seconds: 2}
 traces: {before_seconds: 4, after_seconds: 1}
 """
-BURST = [[0.0, 3.3], [0.08, 3.3]]
+BURST = [[0.0, 3.3], [0.8, 3.3]]
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_a_walk_and_a_suppressed_burst_leave_traces_that_replay_judges_alike(rel
     wait_for("inputs at rest", lambda: normal(release))
     simulate(release, op="walk", input="hall")
     simulate(release, op="play", input="garden", samples=BURST)
-    (walk,) = wait_for("the walk's trace", lambda: kept(release, "hall"), 30)
+    (walk,) = wait_for("the walk's trace", lambda: kept(release, "hall"), 90)
     (burst,) = wait_for("the burst's trace", lambda: kept(release, "garden"))
 
     stories = {file: json.loads(file.read_text())["verdicts"] for file in (walk, burst)}
@@ -93,7 +93,7 @@ def test_a_folder_in_which_nothing_can_be_kept_costs_no_event(release: Release) 
     wait_for("inputs at rest", lambda: normal(release))
 
     simulate(release, op="walk", input="hall")
-    wait_for("the walk's end", lambda: [event for event in events(release) if event.type == "end"], 30)
+    wait_for("the walk's end", lambda: [event for event in events(release) if event.type == "end"], 90)
     faults = wait_for("the fault", lambda: release.journal("fault.gpio-input"))
     release.kill("picket_gpio_input", 15)
 

@@ -22,10 +22,9 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def release(tmp_path: Path) -> Iterator[Release]:
-    release = Release(tmp_path)
-    release.start_hub()
-    yield release
-    release.close()
+    with Release(tmp_path) as release:
+        release.start_hub()
+        yield release
 
 
 NESTED = [b"read", b"1", b'{"x":' + b"[" * 50_000]
@@ -100,7 +99,7 @@ def test_a_request_is_answered_by_who_serves_it_and_refused_when_nobody_does(rel
     requester = Requester(release.context, release.endpoints)
 
     def ask() -> bool:
-        requester.request("output.command.siren", b"on", 2, lambda body, why: answers.append((body, why)))
+        requester.request("output.command.siren", b"on", 20, lambda body, why: answers.append((body, why)))
         return bool(wait_for("an answer", lambda: requester.receive() or requester.tick() or answers))
 
     wait_for("a way to the hub", lambda: requester.socket.poll(100, zmq.POLLOUT))
@@ -109,8 +108,11 @@ def test_a_request_is_answered_by_who_serves_it_and_refused_when_nobody_does(rel
     server = Responder(release.context, release.endpoints, "output.command.", lambda _topic, body, _now: body + b"!")
 
     def served() -> bool:
-        requester.request("output.command.siren", b"on", 2, lambda body, why: answers.append((body, why)))
-        wait_for("an answer", lambda: server.tick() or server.receive() or requester.receive() or answers)
+        requester.request("output.command.siren", b"on", 20, lambda body, why: answers.append((body, why)))
+        wait_for(
+            "an answer",
+            lambda: server.tick() or server.receive() or requester.receive() or requester.tick() or answers,
+        )
         return answers.pop()[0] == b"on!"
 
     wait_for("the server's answer", served)
@@ -203,4 +205,4 @@ def test_the_beat_tells_how_the_journal_does(release: Release) -> None:
 
     assert {"journal_lags", "journal_bytes", "written_bytes", "written_bytes_per_day"} <= figures.keys()
     assert figures["journal_dropped"] == {"readings": 0, "states": 0, "events": 0}
-    assert 0 < figures["edge_to_journal_ms"]["max"] < 10_000
+    assert 0 < figures["edge_to_journal_ms"]["max"] < 60_000

@@ -117,6 +117,7 @@ def test_a_smaller_cap_makes_the_file_smaller(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_week_of_readings_stays_under_the_cap_and_no_alarm_goes(tmp_path: Path) -> None:
     journal = open_journal(tmp_path, max_megabytes=20)
     journal.read(Query(topics=("reading.",), consumer="recorder"))

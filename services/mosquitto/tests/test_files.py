@@ -2,10 +2,13 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import msgspec
 import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
 
 from picket.config import Config
 from picket.config.load import collector_kinds
@@ -95,7 +98,7 @@ def broker(tmp_path: Path) -> Iterator[int]:
         yield port
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 def publish(port: int, who: str, topic: str, *arguments: str) -> str:
@@ -104,14 +107,24 @@ def publish(port: int, who: str, topic: str, *arguments: str) -> str:
     account = ["-u", user, "-P", password] if user else []
     command = ["mosquitto_pub", "-V", "5", "-p", str(port), "-q", "1", "-t", topic, *account]
     command += arguments or ["-m", "x", "-r"]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=20).stderr
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60).stderr
 
 
 def hears(port: int, who: str, topic: str) -> bool:
-    """Tell whether what is kept on a topic is given to a user that asks for it."""
-    user, _, password = who.partition(":")
-    command = ["mosquitto_sub", "-p", str(port), "-u", user, "-P", password, "-t", topic, "-C", "1", "-W", "1"]
-    return bool(subprocess.run(command, capture_output=True, text=True, check=False, timeout=20).stdout)
+    """Tell whether what is kept on a topic is given to a user that asks for it, before his next wish is answered."""
+    heard, answered = Event(), Event()
+    client = Client(CallbackAPIVersion.VERSION2)
+    client.username_pw_set(*who.split(":"))
+    client.on_connect = lambda *_: client.subscribe(topic)
+    client.on_subscribe = lambda *_: client.unsubscribe(topic)
+    client.on_unsubscribe = lambda *_: answered.set()
+    client.on_message = lambda *_: heard.set()
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    assert answered.wait(60)
+    client.disconnect()
+    client.loop_stop()
+    return heard.is_set()
 
 
 def needs_mosquitto(test: Any) -> Any:

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow
 
 DYING = """
 import sys, threading
+from pathlib import Path
 from picket.service import Runtime, run
 
 def in_callback():
@@ -30,7 +31,8 @@ def build(runtime: Runtime) -> None:
         case "thread":
             threading.Thread(target=in_callback).start()
         case "well":
-            runtime.loop.at(runtime.loop.now() + 4, runtime.loop.stop)
+            note = Path(runtime.config.data_dir) / "last-words" / "dying.json"
+            runtime.loop.every(0.2, lambda: '"heard":true' in note.read_text() and runtime.loop.stop())
 
 run("dying", build)
 """
@@ -55,7 +57,7 @@ def release(tmp_path: Path, receiver: Receiver) -> Iterator[Release]:
 def die(release: Release, how: str) -> int:
     (release.folder / "dying.py").write_text(DYING)
     command = [sys.executable, "dying.py", how]
-    return subprocess.run(command, cwd=release.folder, env=release.environment, check=False, timeout=60).returncode
+    return subprocess.run(command, cwd=release.folder, env=release.environment, check=False, timeout=120).returncode
 
 
 @pytest.mark.parametrize(
@@ -107,7 +109,7 @@ def test_a_collector_that_can_not_be_configured_is_told_of(release: Release, rec
     release.file.write_text(release.file.read_text() + "collectors: {attic: {kind: nonsense}}\n")
     process = release.start("picket_collectors", "attic")
 
-    assert process.wait(30) == 2
+    assert process.wait(60) == 2
     del release.processes["picket_collectors"]
 
     wait_for("the event", lambda: receiver.events)

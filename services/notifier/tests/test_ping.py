@@ -12,7 +12,7 @@ from tests.servers.receiver import PING, Receiver
 from tests.servers.release import Release
 from tests.servers.waiting import wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 INPUTS = """
 adc_boards: {main: {bus: BUS}}
@@ -74,22 +74,22 @@ def release(tmp_path: Path, receiver: Receiver) -> Iterator[Release]:
 
 def test_it_pings_while_inputs_are_sampled_and_the_hub_commits(release: Release, receiver: Receiver) -> None:
     with Sampler(release) as sampler:
-        wait_for("two pings", lambda: len(receiver.pings) >= 2, 40)
-        assert receiver.pings[1] - receiver.pings[0] > 4
+        wait_for("two pings", lambda: len(receiver.pings) >= 2, 90)
+        assert receiver.pings[1] - receiver.pings[0] > 2  # every second would be too often
 
         sampler.samples = None
-        wait_for("the pings to stop", lambda: time.monotonic() - receiver.pings[-1] > 12, 60)
+        wait_for("the pings to stop", lambda: time.monotonic() - receiver.pings[-1] > 12, 150)
 
         sampler.samples = 0
-        wait_for("the pings to come again", lambda: time.monotonic() - receiver.pings[-1] < 3, 30)
+        wait_for("the pings to come again", lambda: time.monotonic() - receiver.pings[-1] < 3, 90)
         release.kill("picket_hub")
-        wait_for("the pings to stop again", lambda: time.monotonic() - receiver.pings[-1] > 12, 60)
+        wait_for("the pings to stop again", lambda: time.monotonic() - receiver.pings[-1] > 12, 150)
 
 
 def test_an_address_that_fails_is_a_fault_until_it_works(release: Release, receiver: Receiver) -> None:
     receiver.answers.append((404, {}, b"not found"))
     with Sampler(release):
-        wait_for("the ping", lambda: receiver.pings, 40)
+        wait_for("the ping", lambda: receiver.pings, 90)
 
     log = release.log("picket_notifier")
     assert "ping: 404" in log

@@ -306,7 +306,7 @@ def test_latency_is_that_of_edges_that_waited_for_no_outage(desk: Desk, database
 
     desk.give(event(3, time.time_ns()), event(4, YESTERDAY))
     assert summary()["edge_to_influxdb_ms"]["count"] == 1
-    assert 0 < summary()["edge_to_influxdb_ms"]["p50"] < 15_000
+    assert 0 < summary()["edge_to_influxdb_ms"]["p50"] < 60_000
 
     desk.give(*(event(number, time.time_ns()) for number in range(5, 5 + LIMIT)))
     assert summary()["edge_to_influxdb_ms"]["count"] == 1

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from picket.messages import Fault, decode
 from picket_simulator.command import ask
 from tests.servers.commander import Commander
 from tests.servers.release import Release
@@ -27,8 +28,8 @@ outputs:
 class Bench:
     """The hub, the simulator, the guard, and a way to command it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.release = Release(folder, CONFIG)
+    def __init__(self, release: Release) -> None:
+        self.release = release
         self.release.start("picket_simulator")
         self.release.start_hub()
         self.release.start("picket_relay")
@@ -37,6 +38,17 @@ class Bench:
 
     def chips(self) -> Any:
         return ask(self.release.config.simulator.control_port, {"op": "chips"})["chips"]
+
+    def levels(self, output: str) -> list[tuple[float, str]]:
+        """Return an output's levels and since when, by the chip's history."""
+        chips = ask(self.release.config.simulator.control_port, {"op": "chips", "history": True})["chips"]
+        changes = next(chip["levels"][output] for chip in chips if output in chip.get("levels", {}))
+        return [(change["seconds"], change["level"]) for change in changes]
+
+    def faults(self) -> list[Fault]:
+        """Return what the guard said is at fault, but for the watcher, which is not here."""
+        found = [decode(entry.topic, entry.body) for entry in self.release.journal("fault.relay")]
+        return [fault for fault in found if isinstance(fault, Fault) and fault.subject != "watcher"]
 
     def pin(self, output: str) -> str:
         for chip in self.chips():
@@ -47,17 +59,18 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path)
-    yield bench
-    bench.release.close()
+    with Release(tmp_path, CONFIG) as release:
+        yield Bench(release)
 
 
 def test_a_pulse_moves_the_pin_and_takes_it_back(bench: Bench) -> None:
     result = bench.command("siren", "ON", seconds=0.5)
 
     assert result and result.accepted and result.latency_ms is not None
-    assert (bench.pin("siren"), bench.pin("light"), bench.pin("lamp")) == ("high", "low", "high")
-    wait_for("the pulse's end", lambda: bench.pin("siren") == "low")
+    wait_for("the pulse's end", lambda: [level for _, level in bench.levels("siren")][-2:] == ["high", "low"])
+    (began, _), (ended, _) = bench.levels("siren")[-2:]
+    assert ended - began > 0.4
+    assert (bench.pin("light"), bench.pin("lamp")) == ("low", "high")
 
 
 def test_sigterm_leaves_every_output_in_its_failsafe_state(bench: Bench) -> None:
@@ -87,7 +100,7 @@ def test_a_brown_out_is_repaired_and_told(bench: Bench) -> None:
     ask(bench.release.config.simulator.control_port, {"op": "fault", "target": "0x20", "fault": "brownout"})
 
     wait_for("the repair", lambda: bench.pin("light") == "high")
-    wait_for("the fault", lambda: len(bench.release.journal("fault.relay")) == 2)
+    wait_for("the fault", lambda: len(bench.faults()) == 2)
 
 
 def test_a_chip_that_does_not_answer_refuses_and_costs_the_other_chip_nothing(bench: Bench) -> None:

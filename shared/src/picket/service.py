@@ -15,6 +15,7 @@ from picket import log as logging_setup
 from picket.bus import Endpoints
 from picket.bus.journal import Batch, JournalReader, Query
 from picket.bus.producer import Producer
+from picket.bus.redial import redial
 from picket.bus.requests import Requester, Responder
 from picket.bus.subscriber import Subscriber
 from picket.config import Config, Loaded, load_with_origins
@@ -54,9 +55,7 @@ class Runtime:
 
     def subscribe(self, prefixes: Iterable[str], deliver: Callable[[str, bytes], None]) -> None:
         """Have `deliver(topic, body)` called for live messages."""
-        subscriber = Subscriber(self.context, self.endpoints, prefixes, deliver)
-        self.loop.on_readable(subscriber.socket, subscriber.receive)
-        self.closing.callback(subscriber.close)
+        self._listen(Subscriber(self.context, self.endpoints, prefixes, deliver))
 
     def hear(self, prefixes: Iterable[str], deliver: Callable[[str, Message], None]) -> None:
         """Have `deliver(topic, message)` called for live messages; what can't be read is said once, and counted."""
@@ -89,11 +88,15 @@ class Runtime:
         return self._attach(Responder(self.context, self.endpoints, prefix, serve))
 
     def _attach(self, client: Client) -> Client:
-        self.loop.on_readable(client.socket, client.receive)
+        self._listen(client)
         self.loop.at(0, client.tick)
         self.loop.every(TICK_SECONDS, client.tick)
-        self.closing.callback(client.close)
         return client
+
+    def _listen(self, client: Client | Subscriber) -> None:
+        self.loop.on_readable(client.socket, client.receive)
+        self.closing.callback(client.close)
+        redial(self.loop, client.socket)
 
 
 def run(name: str, build: Callable[[Runtime], object], *, collectors: bool | str = False) -> None:

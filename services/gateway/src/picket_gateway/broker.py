@@ -1,7 +1,7 @@
 """The connection to the broker, on the service's own loop: no thread stands between a command and the bus.
 
 Each connection is a new paho client: nothing of an old one (its queue, its numbers, half a packet) outlives it.
-MQTT 5 is tried first; that a broker knows only 3.1.1 is remembered.
+MQTT 5 is tried first, at each connection until it has worked; where it is not answered, 3.1.1 at once.
 """
 
 import logging
@@ -71,7 +71,7 @@ class Broker:
         self._up = False
         self._up_since = 0.0
         self._protocol = V5
-        self._proven = False  # by a connection that came to be
+        self._proven = False  # that the broker knows MQTT 5
         self._answered = False
         self._refusal = ""
         self._pauses = pauses()
@@ -123,7 +123,8 @@ class Broker:
     def _welcome(self, client: Client) -> None:
         if client is not self._client:
             return
-        self._proven = self._up = True
+        self._up = True
+        self._proven |= self._protocol == V5
         self._up_since = self._loop.now()
         session.subscribe(client, self._subscriptions)
         self.publish(self._status, b"online", qos=1, retain=True)
@@ -134,6 +135,8 @@ class Broker:
         if client is not self._client:
             return
         was_up, self._up, self._client = self._up, False, None
+        if not self._proven:
+            self._protocol = V5
         if was_up and self._loop.now() - self._up_since > LONGEST_PAUSE_SECONDS:
             self._pauses.reset()
         self._loop.at(self._loop.now() + self._pauses.next_seconds(), self.connect)
@@ -145,14 +148,11 @@ class Broker:
             self._unanswered(client, "does not answer")
 
     def _unanswered(self, client: Client, why: str) -> None:
-        """Try the other protocol next, unless this one has worked; that is no fault before both have failed."""
+        """Try the older protocol at once, unless this one has worked; that is no fault before both have failed."""
         if client is not self._client:
             return
-        tried = self._protocol
-        if not self._proven:
-            self._protocol = V311 if tried == V5 else V5
-        if tried == V5 and self._protocol == V311:
-            self._client = None
+        if self._protocol == V5 and not self._proven:
+            self._client, self._protocol = None, V311
             self.connect()
         else:
             self._lost(client, why)

@@ -49,7 +49,7 @@ class Endpoints:
 def dial(
     context: "zmq.Context[zmq.Socket[bytes]]", kind: int, endpoint: str, identity: str = ""
 ) -> "zmq.Socket[bytes]":
-    """Return a socket that connects, and goes on connecting, to the hub."""
+    """Return a socket that connects, and goes on connecting, to the hub; `hang_up` closes it."""
     dialled = context.socket(kind)
     dialled.linger = 0
     dialled.reconnect_ivl = 50
@@ -61,5 +61,14 @@ def dial(
     dialled.setsockopt(zmq.TCP_KEEPALIVE, 1)
     if identity:
         dialled.setsockopt(zmq.IDENTITY, identity.encode())
+    dialled.get_monitor_socket(zmq.EVENT_DISCONNECTED | zmq.EVENT_CONNECT_RETRIED)  # what picket.bus.redial goes by
     dialled.connect(endpoint)
     return dialled
+
+
+def hang_up(dialled: "zmq.Socket[bytes]") -> None:
+    """Close what `dial` returned."""
+    monitor = dialled.get_monitor_socket()
+    dialled.disable_monitor()  # first: libzmq would wait to tell it to a monitor that is closed
+    monitor.close()
+    dialled.close()

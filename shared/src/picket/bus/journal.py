@@ -10,7 +10,7 @@ import msgspec
 import zmq
 from msgspec import Meta
 
-from picket.bus import U64, Endpoints, dial
+from picket.bus import U64, Endpoints, dial, hang_up
 from picket.bus.frames import split
 from picket.errors import BusError, WireError
 
@@ -139,7 +139,7 @@ class JournalReader:
 
     def close(self) -> None:
         """Hang up."""
-        self.socket.close()
+        hang_up(self.socket)
 
     def _ask(self, query: Query) -> None:
         self._asked = next(self._ids)
@@ -194,5 +194,5 @@ def read_on(endpoints: Endpoints, query: Query, timeout_seconds: float = 3.0) ->
             yield batch
             query = msgspec.structs.replace(query, after=batch.cursor, last=0)
     finally:
-        socket.close()
+        hang_up(socket)
         context.term()

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import zmq
 
-from picket.bus import FLUSH, HEADER, MAX_MESSAGE_BYTES, U64, Endpoints, dial
+from picket.bus import FLUSH, HEADER, MAX_MESSAGE_BYTES, U64, Endpoints, dial, hang_up
 from picket.bus.frames import split
 from picket.bus.priority import PRIORITIES, priority
 from picket.errors import WireError
@@ -123,7 +123,7 @@ class Producer:
     def close(self) -> None:
         """Hang up."""
         with self._lock:
-            self.socket.close()
+            hang_up(self.socket)
 
     def _hold(self, seq: int, topic: bytes, body: bytes) -> None:
         self._seq = seq

@@ -7,7 +7,7 @@ from typing import Any
 
 import zmq
 
-from picket.bus import U64, Endpoints, dial
+from picket.bus import U64, Endpoints, dial, hang_up
 from picket.bus.frames import split
 from picket.errors import WireError
 
@@ -64,7 +64,7 @@ class Requester:
 
     def close(self) -> None:
         """Hang up."""
-        self.socket.close()
+        hang_up(self.socket)
 
     def _finish(self, number: bytes, body: bytes | None, why: str) -> None:
         waiting = self._waiting.pop(number, None)
@@ -125,4 +125,4 @@ class Responder:
 
     def close(self) -> None:
         """Hang up."""
-        self.socket.close()
+        hang_up(self.socket)

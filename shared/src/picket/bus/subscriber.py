@@ -5,7 +5,7 @@ from typing import Any
 
 import zmq
 
-from picket.bus import Endpoints, dial
+from picket.bus import Endpoints, dial, hang_up
 
 
 class Subscriber:
@@ -37,4 +37,4 @@ class Subscriber:
 
     def close(self) -> None:
         """Hang up."""
-        self.socket.close()
+        hang_up(self.socket)
