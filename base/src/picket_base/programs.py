@@ -1,11 +1,11 @@
 """Every process of the release: what it runs, and in which order it is started and stopped."""
 
 import sys
-from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from picket.config import Config
+from picket.config.collector import has_simulated_plugs, setting
 from picket.errors import PicketError
 
 # Started from low to high, stopped from high to low, one after the other: what others need starts first and stops last.
@@ -47,7 +47,7 @@ def services(config: Config) -> list[Program]:
             python(f"collectors.{name}", "picket_collectors", name, priority=PRODUCER)
             for name, source in sorted(config.collectors.items())
             # The demo has plugs, but their library is an extra: who lacks it is not to be told of a fault.
-            if not (_has_played_plugs(source, config) and find_spec("kasa") is None)
+            if not (has_simulated_plugs(source, config) and find_spec("kasa") is None)
         ),
     ]
 
@@ -62,35 +62,24 @@ def simulated(config: Config) -> bool:
 def played_ports(config: Config) -> set[int]:
     """Return the ports that the simulator is asked at for what is neither a chip nor on a serial port."""
     ports = {_played_port(source, config) for source in config.collectors.values()} - {0}
-    plugs = any(_has_played_plugs(source, config) for source in config.collectors.values())
+    plugs = any(has_simulated_plugs(source, config) for source in config.collectors.values())
     return ports | ({config.simulator.plug_port} if plugs else set())
 
 
 def _is_played(source: Any, config: Config) -> bool:
-    bus, topic, *paths = (str(_setting(source, key)) for key in ("bus", "base_topic", "port", "sysfs"))
+    bus, topic, *paths = (str(setting(source, key)) for key in ("bus", "base_topic", "port", "sysfs"))
     return (
         bus.startswith("sim://")
         or topic.startswith("sim/")
         or any(path.startswith(f"{config.data_dir}/sim/") for path in paths)
-        or _has_played_plugs(source, config)
+        or has_simulated_plugs(source, config)
         or bool(_played_port(source, config))
     )
 
 
 def _played_port(source: Any, config: Config) -> int:
     """Return the port of the simulator that a UPS or a web service is asked at; 0 for a real one."""
-    port, url = str(_setting(source, "port")), str(_setting(source, "url"))
+    port, url = str(setting(source, "port")), str(setting(source, "url"))
     if port == str(config.simulator.ups_port):
         return config.simulator.ups_port
     return config.simulator.web_port if f":{config.simulator.web_port}/" in url else 0
-
-
-def _has_played_plugs(source: Any, config: Config) -> bool:
-    plugs = _setting(source, "plugs")
-    return isinstance(plugs, Mapping) and any(
-        str(_setting(plug, "port")) == str(config.simulator.plug_port) for plug in plugs.values()
-    )
-
-
-def _setting(source: Any, key: str) -> Any:
-    return source.get(key) if isinstance(source, Mapping) else getattr(source, key, None)

@@ -9,13 +9,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
 import zmq
 
 from picket.bus import Endpoints
 from picket.bus.journal import Query, read_once
 from picket.bus.subscriber import Subscriber
 from picket.config import Config, load_with_origins
+from picket.config.collector import has_simulated_plugs
 from picket.errors import BusError, ConfigError, WireError
 from picket.health import BEAT_SECONDS
 from picket.i2c import open_bus
@@ -142,19 +142,10 @@ def _services(config: Config, heard: Mapping[str, Health]) -> Iterator[Finding]:
     for name, source in config.collectors.items():
         if f"collectors.{name}" in heard:
             continue
-        if _has_simulated_plugs(source, config) and find_spec("kasa") is None:
+        if has_simulated_plugs(source, config) and find_spec("kasa") is None:
             yield Finding(True, f"collectors.{name}", NO_KASA)
         else:
             yield Finding(False, f"collectors.{name}", "says nothing", "see its log")
-
-
-def _has_simulated_plugs(source: Any, config: Config) -> bool:
-    """Tell whose plugs are the simulator's; where collectors are not installed, their settings are plain data."""
-    match msgspec.to_builtins(source, enc_hook=str):
-        case {"plugs": dict(plugs)}:
-            ports = [str(plug.get("port")) for plug in plugs.values() if isinstance(plug, dict)]
-            return str(config.simulator.plug_port) in ports
-    return False
 
 
 def _broker(config: Config, gateway: Health | None) -> Finding:

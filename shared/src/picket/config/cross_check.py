@@ -7,6 +7,7 @@ from typing import Any
 
 from picket.config import rules, wiring
 from picket.config.address import RSYSLOG_PORT, parse_address
+from picket.config.collector import setting
 from picket.config.schema import Config, Loop
 from picket.config.time_zone import zone_of
 from picket.config.tree import Path
@@ -132,7 +133,7 @@ def _thresholds(config: Config) -> Iterator[tuple[Path, str]]:
 
 def _neighbours(config: Config) -> Iterator[tuple[Path, str]]:
     for name, collector in config.collectors.items():
-        source = _setting(collector, "humidity_from")
+        source = setting(collector, "humidity_from")
         if isinstance(source, str) and (text := _no_source(config, source)):
             yield ("collectors", name, "humidity_from"), text
 
@@ -142,11 +143,6 @@ def _no_source(config: Config, source: str) -> str:
     if any(f"{source}_".startswith(f"{name}_") for name in config.collectors):
         return ""
     return f"there is no collector {source!r}; there are {', '.join(config.collectors) or 'none'}"
-
-
-def _setting(collector: Any, key: str) -> Any:
-    """Return what a collector's section says, be it checked already or as it stands in the file."""
-    return collector.get(key) if isinstance(collector, Mapping) else getattr(collector, key, None)
 
 
 def _loop(config: Config, name: str, loop: Loop, given: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -203,8 +199,8 @@ def _addresses(config: Config) -> Iterator[tuple[Path, str]]:
     sensors = [
         ("collectors", name, bus, [address])
         for name, collector in config.collectors.items()
-        if isinstance(bus := _setting(collector, "bus"), str)
-        and isinstance(address := _setting(collector, "address"), int)
+        if isinstance(bus := setting(collector, "bus"), str)
+        and isinstance(address := setting(collector, "address"), int)
     ]
     for section, name, bus, chips in (*adcs, *ios, *sensors):
         key = "address" if section == "collectors" else "addresses"
