@@ -58,8 +58,9 @@ def make(arch: str, name: str) -> str:
         sys.exit(f"base-image: this machine's apt has no source of Debian's {RELEASE}")
     with tempfile.TemporaryDirectory(prefix="picket-base-") as folder:
         root = Path(folder, "root")
+        # What it mounts must not outlast it: the folder is deleted however it ends.
         command = [debootstrap, "--variant=minbase", f"--arch={arch}", RELEASE, str(root), mirror()]
-        subprocess.run(command, check=True, stdout=sys.stderr)
+        subprocess.run(["unshare", "--mount", *command], check=True, stdout=sys.stderr)
         (root / "etc/apt/sources.list").write_text(SOURCES)
         (root / "etc/dpkg/dpkg.cfg.d/docker").write_text(EXCLUDE)
         for pattern in NOT_NEEDED:
