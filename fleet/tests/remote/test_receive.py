@@ -187,15 +187,15 @@ def pushing(house: House) -> Iterator[subprocess.Popen[str]]:
     """A push whose build takes for ever, up to where it builds."""
     house.meddle(MEDDLED)
     house.commit({"docker-compose.yml": "version: '2.4'\nservices:\n  hub: {build: hub}\n", "hub/Dockerfile": SLOW})
-    process = start(house)
+    process = until_it_builds(begin(house))
     try:
         yield process
     finally:
         stop(process, signal.SIGKILL)
 
 
-def start(house: House) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
+def begin(house: House) -> subprocess.Popen[str]:
+    return subprocess.Popen(
         ["git", "push", "fleet", "main"],
         cwd=house.copy,
         env=environment(),
@@ -204,6 +204,9 @@ def start(house: House) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
+
+
+def until_it_builds(process: subprocess.Popen[str]) -> subprocess.Popen[str]:
     assert process.stdout
     for line in process.stdout:
         if "it begins" in line and "Step" not in line:
@@ -315,14 +318,7 @@ def test_a_full_disk_is_told_and_changes_nothing(house: House) -> None:
 
 def test_a_second_push_waits_for_the_first_and_says_so(house: House, pushing: subprocess.Popen[str]) -> None:
     house.commit({"hub/Dockerfile": f"FROM {BASE}\n"})
-    second = subprocess.Popen(
-        ["git", "push", "fleet", "main"],
-        cwd=house.copy,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    second = begin(house)
     assert second.stdout
     assert any("Another release is being built; this one waits" in line for line in second.stdout)
 
@@ -334,14 +330,7 @@ def test_a_second_push_waits_for_the_first_and_says_so(house: House, pushing: su
 
 def test_who_would_undo_what_was_pushed_meanwhile_is_refused(house: House, pushing: subprocess.Popen[str]) -> None:
     house.commit({"hub/Dockerfile": f"FROM {BASE}\n"})
-    second = subprocess.Popen(
-        ["git", "push", "fleet", "main"],
-        cwd=house.copy,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    second = begin(house)
     assert second.stdout
     next(second.stdout)
     other = house.git("commit-tree", "-m", "another", "HEAD^{tree}").strip()
