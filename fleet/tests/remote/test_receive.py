@@ -187,7 +187,7 @@ def pushing(house: House) -> Iterator[subprocess.Popen[str]]:
     """A push whose build takes for ever, up to where it builds."""
     house.meddle(MEDDLED)
     house.commit({"docker-compose.yml": "version: '2.4'\nservices:\n  hub: {build: hub}\n", "hub/Dockerfile": SLOW})
-    process = until_it_builds(begin(house))
+    process = start(house)
     try:
         yield process
     finally:
@@ -206,7 +206,8 @@ def begin(house: House) -> subprocess.Popen[str]:
     )
 
 
-def until_it_builds(process: subprocess.Popen[str]) -> subprocess.Popen[str]:
+def start(house: House) -> subprocess.Popen[str]:
+    process = begin(house)
     assert process.stdout
     for line in process.stdout:
         if "it begins" in line and "Step" not in line:
